@@ -1,0 +1,487 @@
+/* deepnative.h: the C ABI of the DeepNative engine, and the only header that anyone else sees.
+ *
+ * Conventions
+ *  - Every function returns a dn_status; results come through the last arguments and are untouched
+ *    on failure. Exceptions: dn_*_release (void, takes null, never throws, never blocks),
+ *    dn_abi_version, dn_version and dn_last_error.
+ *  - After a failure, dn_last_error() on the same thread says what was found and what was expected.
+ *  - Strings are UTF-8 and zero-terminated; they are copied unless said otherwise.
+ *  - Sizes ending in `bytes` are bytes, `count` and `numel` are elements; dimensions are int64_t.
+ *  - Structs start with struct_size, which the caller sets to sizeof(the struct).
+ *  - Activations are written (N, C, H, W), weights (K, C/groups, R, S) whatever the device's own
+ *    physical layout is; data crosses this interface row-major and dense.
+ *  - A child handle keeps its parents alive; handles may be released in any order, on any thread.
+ *  - Functions are safe to call from any thread, except that one object must not be used by two
+ *    threads at once; dn_program_run detects that and returns DN_BUSY.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define DN_API __declspec(dllexport)
+#else
+#define DN_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever a function, struct or enum value below changes its meaning. */
+#define DN_ABI_VERSION 1
+#define DN_MAX_RANK 8
+#define DN_MAX_SPATIAL_RANK 3
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+typedef enum dn_status {
+  DN_OK = 0,
+  DN_INVALID_ARGUMENT = 1, /* a null, a value outside its range, an object in the wrong state */
+  DN_SHAPE_MISMATCH = 2,   /* dimensions, ranks or data types that do not fit together */
+  DN_UNSUPPORTED = 3,      /* valid, but this device has no kernel for it */
+  DN_OUT_OF_MEMORY = 4,
+  DN_DEVICE_LOST = 5,      /* the device failed earlier and refuses work; the text is the first failure */
+  DN_IO = 6,
+  DN_VENDOR_ERROR = 7,     /* oneDNN, CUDA, cuBLAS or cuDNN reported a failure */
+  DN_INTERNAL = 8,         /* a defect of the engine */
+  DN_BUSY = 9,             /* the program is running on another thread */
+  DN_NOT_FOUND = 10        /* no device of that name */
+} dn_status;
+
+/* The version of this interface that the library was built with (DN_ABI_VERSION). */
+DN_API int32_t dn_abi_version(void);
+
+/* The engine's version, "major.minor.patch"; static storage. */
+DN_API const char* dn_version(void);
+
+/* The text of this thread's last failure, empty when there was none; valid until this thread's next
+ * failing call. Never null. */
+DN_API const char* dn_last_error(void);
+
+/* ---- handles ------------------------------------------------------------------------------ */
+
+typedef struct dn_device dn_device;
+typedef struct dn_tensor dn_tensor;
+typedef struct dn_event dn_event;
+typedef struct dn_program dn_program;
+typedef struct dn_report dn_report;
+
+/* ---- devices ------------------------------------------------------------------------------ */
+
+/* Bits of dn_device_info.capabilities. */
+typedef enum dn_capability {
+  DN_CAPABILITY_BF16 = 1,       /* computes in bfloat16 faster than in float32 */
+  DN_CAPABILITY_F16 = 2,        /* computes in float16 faster than in float32 */
+  DN_CAPABILITY_ASYNC = 4,      /* work runs beside the host; without it every call has finished when it returns */
+  DN_CAPABILITY_HOST_MEMORY = 8 /* tensors live in host memory: dn_tensor_wrap takes host pointers */
+} dn_capability;
+
+typedef struct dn_device_info {
+  int32_t struct_size;
+  int32_t available;       /* 1: dn_device_open can succeed; 0: `detail` says why not */
+  int32_t capabilities;    /* bits of dn_capability */
+  int32_t thread_count;    /* host threads that the device computes with; 0 on a GPU */
+  int64_t memory_bytes;    /* all memory of the device */
+  char name[32];           /* what dn_device_open takes: "cpu", "cuda:0" */
+  char description[96];    /* the processor's own name */
+  char detail[256];        /* instruction set and library versions, or the reason it is unavailable */
+} dn_device_info;
+
+typedef struct dn_device_options {
+  int32_t struct_size;
+  int32_t thread_count;    /* host threads to compute with; 0: all that the process may use */
+} dn_device_options;
+
+typedef struct dn_memory_info {
+  int32_t struct_size;
+  int32_t reserved;
+  int64_t used_bytes;        /* live tensors and program arenas */
+  int64_t peak_bytes;        /* the highest used_bytes so far */
+  int64_t available_bytes;   /* that could be allocated now (best knowledge) */
+  int64_t allocation_count;  /* allocations made since the device was opened */
+  int64_t live_count;        /* allocations not yet freed */
+} dn_memory_info;
+
+/* The number of devices known on this machine, usable or not. `count` out. */
+DN_API dn_status dn_device_count(int32_t* count);
+
+/* Describes device `index` (0 .. count-1) without opening it; `info` in (struct_size), out. */
+DN_API dn_status dn_device_describe(int32_t index, dn_device_info* info);
+
+/* Opens a device by name; `options` may be null. Opening twice gives two independent devices.
+ * DN_NOT_FOUND lists the known names; DN_UNSUPPORTED says why the device cannot be used. */
+DN_API dn_status dn_device_open(const char* name, const dn_device_options* options, dn_device** device);
+
+DN_API dn_status dn_device_get_info(dn_device* device, dn_device_info* info);
+DN_API dn_status dn_device_get_memory(dn_device* device, dn_memory_info* info);
+
+/* Blocks until all work given to the device has finished; returns its first failure. */
+DN_API dn_status dn_device_synchronize(dn_device* device);
+
+/* Gives cached, unused memory back to the system. */
+DN_API dn_status dn_device_trim(dn_device* device);
+
+/* Runs the device's further work on an outside stream (a CUstream); it must outlive the device.
+ * DN_UNSUPPORTED on a device without streams. */
+DN_API dn_status dn_device_adopt_stream(dn_device* device, void* stream);
+
+DN_API void dn_device_release(dn_device* device);
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
+typedef enum dn_dtype {
+  DN_DTYPE_F32 = 1,
+  DN_DTYPE_F64 = 2,
+  DN_DTYPE_F16 = 3,
+  DN_DTYPE_BF16 = 4,
+  DN_DTYPE_U8 = 5,
+  DN_DTYPE_I32 = 6,
+  DN_DTYPE_I64 = 7
+} dn_dtype;
+
+typedef struct dn_tensor_info {
+  int32_t struct_size;
+  int32_t dtype;            /* dn_dtype */
+  int32_t rank;
+  int32_t wrapped;          /* 1: the memory belongs to somebody else */
+  int64_t dims[DN_MAX_RANK];
+  int64_t bytes;            /* numel * size of the dtype: what write and read move */
+  int64_t physical_bytes;   /* what it takes on the device, padding of the layout included */
+  char layout[64];          /* the device's physical layout: "row-major", "nChw16c", "OIhw16i16o" ... */
+} dn_tensor_info;
+
+/* A tensor in device memory, filled with zeros. rank 0 is a scalar; dimensions are >= 0.
+ * DN_OUT_OF_MEMORY says what was asked and what is free. */
+DN_API dn_status dn_tensor_create(dn_device* device, dn_dtype dtype, int32_t rank, const int64_t* dims,
+                                  dn_tensor** tensor);
+
+/* A tensor over memory that the caller owns, at least `bytes` long, which must outlive the tensor and
+ * every program that binds it: host memory on a device with DN_CAPABILITY_HOST_MEMORY, device memory
+ * otherwise. Its layout stays row-major. */
+DN_API dn_status dn_tensor_wrap(dn_device* device, dn_dtype dtype, int32_t rank, const int64_t* dims,
+                                void* data, int64_t bytes, dn_tensor** tensor);
+
+DN_API dn_status dn_tensor_get_info(dn_tensor* tensor, dn_tensor_info* info);
+
+/* Copies row-major host data into the tensor, from the device's physical layout when reading;
+ * `bytes` must be the tensor's. Blocks until done, after all earlier work of the device. */
+DN_API dn_status dn_tensor_write(dn_tensor* tensor, const void* data, int64_t bytes);
+DN_API dn_status dn_tensor_read(dn_tensor* tensor, void* data, int64_t bytes);
+
+/* The same in the device's order of work, not waiting for it: `data` must stay until an event recorded
+ * afterwards has passed. */
+DN_API dn_status dn_tensor_write_async(dn_tensor* tensor, const void* data, int64_t bytes);
+DN_API dn_status dn_tensor_read_async(dn_tensor* tensor, void* data, int64_t bytes);
+
+/* destination = source, of the same device, dtype and shape; in the device's order of work. */
+DN_API dn_status dn_tensor_copy(dn_tensor* destination, dn_tensor* source);
+
+/* All elements = 0; in the device's order of work. */
+DN_API dn_status dn_tensor_zero(dn_tensor* tensor);
+
+DN_API void dn_tensor_release(dn_tensor* tensor);
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+DN_API dn_status dn_event_create(dn_device* device, dn_event** event);
+
+/* Marks the end of the work given so far; an event may be recorded again and again. */
+DN_API dn_status dn_event_record(dn_event* event);
+
+/* Blocks the calling thread until the last record has passed; at once when never recorded. */
+DN_API dn_status dn_event_wait(dn_event* event);
+
+/* done = 1 when the last record has passed; never blocks. */
+DN_API dn_status dn_event_query(dn_event* event, int32_t* done);
+
+DN_API void dn_event_release(dn_event* event);
+
+/* ---- operators ---------------------------------------------------------------------------- */
+
+/* Kinds; each names its attribute struct, its inputs and its outputs in order. [x] may be absent
+ * (id -1). All are float32 unless said otherwise. */
+typedef enum dn_operator_kind {
+  /* dn_pointwise_attributes. inputs: any number, any dtype, broadcast as in NumPy;
+   * outputs: one or more, all of the broadcast shape. */
+  DN_OPERATOR_POINTWISE = 1,
+  /* dn_reduce_attributes. inputs: x; outputs: y (argmax: i32). */
+  DN_OPERATOR_REDUCE = 2,
+  /* dn_matmul_attributes. inputs: a (..., M, K), b (..., K, N), [bias (N)], epilogue inputs;
+   * outputs: c (..., M, N). Leading dimensions are equal, or absent on one side. */
+  DN_OPERATOR_MATMUL = 3,
+  /* dn_convolution_attributes. By direction:
+   *  forward:          inputs input (N,C,..), weight (K,C/g,..), [bias (K)]; outputs output (N,K,..)
+   *  backward_data:    inputs grad_output, weight; outputs grad_input
+   *  backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias] */
+  DN_OPERATOR_CONVOLUTION = 4,
+  /* dn_pooling_attributes. forward: inputs x; outputs y, [tap: max only].
+   * backward: inputs grad_output, [tap: max only]; outputs grad_input. */
+  DN_OPERATOR_POOLING = 5,
+  /* dn_batch_norm_attributes. By mode:
+   *  training:  inputs x, weight, bias, running_mean, running_var;
+   *             outputs y, mean, inv_std, running_mean, running_var (the same tensors, updated)
+   *  inference: inputs x, weight, bias, running_mean, running_var; outputs y
+   *  backward:  inputs x, weight, mean, inv_std, grad_output; outputs grad_input, grad_weight, grad_bias */
+  DN_OPERATOR_BATCH_NORM = 6,
+  /* dn_softmax_attributes. forward: inputs x; outputs y. backward: inputs y, grad_output; outputs grad_input. */
+  DN_OPERATOR_SOFTMAX = 7,
+  /* dn_softmax_cross_entropy_attributes. inputs: logits (N,C,..), labels (N,..) i32, [weight (N,..)];
+   * outputs: loss (), [grad_logits (N,C,..)]. A label outside 0 .. C-1 fails the run and names the sample. */
+  DN_OPERATOR_SOFTMAX_CROSS_ENTROPY = 8,
+  /* dn_random_attributes. inputs: state (2) i64 = {seed, offset}; outputs: values, state (the same
+   * tensor; offset advances by 1). */
+  DN_OPERATOR_RANDOM = 9,
+  /* dn_optimizer_attributes; multi-tensor. inputs: learning_rate (), [step () i64: Adam], then
+   * `count` parameters, `count` gradients, and per rule: SGD with momentum: `count` velocities; Adam:
+   * `count` first moments, `count` second moments. outputs: parameters, states in the same order
+   * (the same tensors), then [step]. */
+  DN_OPERATOR_OPTIMIZER = 10,
+  /* No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order. */
+  DN_OPERATOR_RESHAPE = 11
+} dn_operator_kind;
+
+/* An expression is a list of instructions in static single assignment form: instruction i defines
+ * value i; a, b, c are indices of earlier values. All arithmetic is float32; other dtypes are
+ * converted on input, and on output rounded to nearest even and saturated.
+ * Comparisons give 1 or 0. min and max return NaN when either side is NaN. */
+typedef enum dn_opcode {
+  DN_OPCODE_INPUT = 1,     /* element of input a */
+  DN_OPCODE_CONSTANT = 2,  /* value */
+  DN_OPCODE_OUTPUT = 3,    /* value a becomes output b; defines no usable value */
+  DN_OPCODE_ADD = 10, DN_OPCODE_SUB = 11, DN_OPCODE_MUL = 12, DN_OPCODE_DIV = 13,
+  DN_OPCODE_MIN = 14, DN_OPCODE_MAX = 15, DN_OPCODE_POW = 16,
+  DN_OPCODE_LT = 20, DN_OPCODE_LE = 21, DN_OPCODE_GT = 22, DN_OPCODE_GE = 23,
+  DN_OPCODE_EQ = 24, DN_OPCODE_NE = 25,
+  DN_OPCODE_SELECT = 26,   /* a != 0 ? b : c */
+  DN_OPCODE_NEG = 30, DN_OPCODE_ABS = 31, DN_OPCODE_SQRT = 32, DN_OPCODE_RSQRT = 33,
+  DN_OPCODE_EXP = 34, DN_OPCODE_EXPM1 = 35, DN_OPCODE_LOG = 36, DN_OPCODE_LOG1P = 37,
+  DN_OPCODE_TANH = 38, DN_OPCODE_SIGMOID = 39, DN_OPCODE_ERF = 40, DN_OPCODE_FLOOR = 41
+} dn_opcode;
+
+typedef struct dn_instruction {
+  int32_t opcode; /* dn_opcode */
+  int32_t a;
+  int32_t b;
+  int32_t c;
+  float value;
+} dn_instruction;
+
+typedef struct dn_pointwise_attributes {
+  int32_t struct_size;
+  int32_t instruction_count;
+  const dn_instruction* instructions; /* copied */
+} dn_pointwise_attributes;
+
+typedef enum dn_reduce_mode {
+  DN_REDUCE_SUM = 1,
+  DN_REDUCE_MEAN = 2,
+  DN_REDUCE_MAX = 3,   /* NaN wins */
+  DN_REDUCE_ARGMAX = 4 /* over exactly one axis; ties: the lowest index; NaN wins */
+} dn_reduce_mode;
+
+typedef struct dn_reduce_attributes {
+  int32_t struct_size;
+  int32_t mode;      /* dn_reduce_mode */
+  int32_t axes;      /* bit i: reduce over axis i; not 0 */
+  int32_t keep_dims; /* 1: reduced axes stay with extent 1 */
+} dn_reduce_attributes;
+
+/* Epilogue of matmul and convolution: an expression over the finished element (its input 0, bias
+ * included) and the epilogue inputs (1, 2, ...: each of the output's shape), with one output.
+ * instruction_count 0: none. */
+typedef struct dn_matmul_attributes {
+  int32_t struct_size;
+  int32_t transpose_a; /* 1: a is stored (..., K, M) */
+  int32_t transpose_b; /* 1: b is stored (..., N, K) */
+  int32_t instruction_count;
+  const dn_instruction* epilogue; /* copied */
+} dn_matmul_attributes;
+
+typedef enum dn_direction {
+  DN_FORWARD = 1,
+  DN_BACKWARD_DATA = 2,
+  DN_BACKWARD_WEIGHT = 3
+} dn_direction;
+
+typedef struct dn_convolution_attributes {
+  int32_t struct_size;
+  int32_t direction;    /* dn_direction */
+  int32_t spatial_rank; /* 1 .. 3; the arrays below are used up to it */
+  int32_t groups;       /* >= 1, divides C and K */
+  int64_t stride[DN_MAX_SPATIAL_RANK];        /* >= 1 */
+  int64_t padding_begin[DN_MAX_SPATIAL_RANK]; /* >= 0 */
+  int64_t padding_end[DN_MAX_SPATIAL_RANK];   /* >= 0 */
+  int64_t dilation[DN_MAX_SPATIAL_RANK];      /* >= 1; 1 is dense */
+  int32_t reserved;
+  int32_t instruction_count; /* forward only */
+  const dn_instruction* epilogue; /* copied */
+} dn_convolution_attributes;
+
+typedef enum dn_pooling_mode {
+  DN_POOLING_MAX = 1,            /* outside = -inf; ties: the lowest tap; NaN wins */
+  DN_POOLING_AVERAGE = 2,        /* divides by the taps inside the input */
+  DN_POOLING_AVERAGE_PADDED = 3  /* divides by the size of the window */
+} dn_pooling_mode;
+
+/* tap: the winning position inside the window, row-major; u8 where the window has at most 256
+ * positions, else i32. Windows that lie wholly in the padding are refused. */
+typedef struct dn_pooling_attributes {
+  int32_t struct_size;
+  int32_t direction;    /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t mode;         /* dn_pooling_mode */
+  int32_t spatial_rank; /* 1 .. 3 */
+  int64_t kernel[DN_MAX_SPATIAL_RANK];
+  int64_t stride[DN_MAX_SPATIAL_RANK];
+  int64_t padding_begin[DN_MAX_SPATIAL_RANK];
+  int64_t padding_end[DN_MAX_SPATIAL_RANK];
+} dn_pooling_attributes;
+
+typedef enum dn_batch_norm_mode {
+  DN_BATCH_NORM_TRAINING = 1,
+  DN_BATCH_NORM_INFERENCE = 2,
+  DN_BATCH_NORM_BACKWARD = 3
+} dn_batch_norm_mode;
+
+/* Over all axes but 1. y = (x - mean) * inv_std * weight + bias, inv_std = 1 / sqrt(var + epsilon),
+ * var biased; running = (1 - momentum) * running + momentum * batch, with the unbiased variance.
+ * Ioffe and Szegedy 2015. */
+typedef struct dn_batch_norm_attributes {
+  int32_t struct_size;
+  int32_t mode; /* dn_batch_norm_mode */
+  float epsilon;
+  float momentum;
+} dn_batch_norm_attributes;
+
+typedef struct dn_softmax_attributes {
+  int32_t struct_size;
+  int32_t direction; /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t axis;      /* 0 .. rank-1 */
+  int32_t log;       /* 1: the logarithm of the softmax */
+} dn_softmax_attributes;
+
+/* loss = scale * sum over samples and positions of weight * -log softmax(logits)[label];
+ * grad_logits = scale * weight * (softmax(logits) - onehot(label)). */
+typedef struct dn_softmax_cross_entropy_attributes {
+  int32_t struct_size;
+  float scale; /* 1 / number of labels for the mean */
+} dn_softmax_cross_entropy_attributes;
+
+typedef enum dn_distribution {
+  DN_DISTRIBUTION_UNIFORM = 1,   /* in [a, b) */
+  DN_DISTRIBUTION_NORMAL = 2,    /* mean a, standard deviation b; Box-Muller */
+  DN_DISTRIBUTION_BERNOULLI = 3  /* 1 with probability a, else 0 */
+} dn_distribution;
+
+/* Philox 4x32-10 (Salmon et al. 2011). key = (seed low, seed high); counter = (block low, block high,
+ * offset low, stream), block = element / 4. uniform = (word >> 8) * 2^-24. A normal pair from words
+ * (u, v): radius sqrt(-2 ln(1 - uniform(u))), angle 2 pi uniform(v), cosine first. The same numbers on
+ * every device, up to the rounding of ln, cos and sin. */
+typedef struct dn_random_attributes {
+  int32_t struct_size;
+  int32_t distribution; /* dn_distribution */
+  float a;
+  float b;
+  int32_t stream;   /* tells apart operators that share a state */
+  int32_t reserved;
+} dn_random_attributes;
+
+typedef enum dn_optimizer_rule {
+  DN_OPTIMIZER_SGD = 1, /* g += weight_decay w; v = momentum v + g; w -= lr (nesterov ? g + momentum v : v) */
+  DN_OPTIMIZER_ADAM = 2 /* Kingma and Ba 2015; decoupled: Loshchilov and Hutter 2019 */
+} dn_optimizer_rule;
+
+typedef struct dn_optimizer_attributes {
+  int32_t struct_size;
+  int32_t rule;     /* dn_optimizer_rule */
+  int32_t count;    /* parameters */
+  int32_t nesterov; /* SGD: 1 or 0 */
+  float momentum;   /* SGD: 0: no velocities */
+  float weight_decay;
+  float beta1;      /* Adam */
+  float beta2;
+  float epsilon;
+  int32_t decoupled_weight_decay; /* Adam: 1 or 0 */
+} dn_optimizer_attributes;
+
+/* ---- programs ----------------------------------------------------------------------------- */
+
+/* A list of operators over tensors, compiled once, run many times. Tensors are named by ids, 0, 1, 2, ...
+ * in the order in which they are added. */
+DN_API dn_status dn_program_create(dn_device* device, const char* name, dn_program** program);
+
+/* Adds a transient tensor, which lives in the program's arena from its first to its last use. Exactly
+ * one operator must write it. `name` may be null. */
+DN_API dn_status dn_program_tensor(dn_program* program, dn_dtype dtype, int32_t rank, const int64_t* dims,
+                                   const char* name, int32_t* id);
+
+/* Adds a tensor that keeps its value between runs and may be shared with other programs of the device:
+ * parameters, states, inputs, results. The program keeps it alive. */
+DN_API dn_status dn_program_bind(dn_program* program, dn_tensor* tensor, const char* name, int32_t* id);
+
+typedef struct dn_operator {
+  int32_t struct_size;
+  int32_t kind;            /* dn_operator_kind */
+  const char* name;        /* for errors and reports, e.g. the layer's; may be null; copied */
+  const void* attributes;  /* the kind's struct; null where it has none; copied */
+  const int32_t* inputs;   /* ids; -1: absent */
+  const int32_t* outputs;  /* ids; -1: absent */
+  int32_t input_count;
+  int32_t output_count;
+} dn_operator;
+
+/* Adds an operator after checking attributes, dtypes and shapes; operators run in the order of adding. */
+DN_API dn_status dn_program_operator(dn_program* program, const dn_operator* description);
+
+typedef struct dn_compile_options {
+  int32_t struct_size;
+  int32_t race_milliseconds; /* time for racing candidates in all; 0: none, the first of the preference order */
+} dn_compile_options;
+
+/* Chooses kernels and layouts, plans the arena, fixes the program. Once only. `options` may be null. */
+DN_API dn_status dn_program_compile(dn_program* program, const dn_compile_options* options);
+
+/* Runs all operators once, in the device's order of work. Allocates nothing. DN_BUSY when another
+ * thread is in it. */
+DN_API dn_status dn_program_run(dn_program* program);
+
+/* enable = 1: further runs time every operator (and are slower). */
+DN_API dn_status dn_program_profile(dn_program* program, int32_t enable);
+
+DN_API void dn_program_release(dn_program* program);
+
+/* ---- reports ------------------------------------------------------------------------------ */
+
+typedef struct dn_report_summary {
+  int32_t struct_size;
+  int32_t entry_count;
+  int64_t transient_peak_bytes; /* the arena as planned */
+  int64_t transient_sum_bytes;  /* what it would be without sharing */
+  int64_t persistent_bytes;     /* bound tensors, physical */
+  int64_t scratch_bytes;        /* kernels' work space, inside the arena */
+  int64_t run_count;            /* runs since compiled */
+  int64_t profiled_run_count;
+} dn_report_summary;
+
+typedef struct dn_report_entry {
+  int32_t struct_size;
+  int32_t kind;             /* dn_operator_kind; 0: a change of layout */
+  int32_t operator_count;   /* operators of the program that this kernel does, > 1 when fused */
+  int32_t candidate_count;  /* kernels that could have done it */
+  double total_us;          /* over the profiled runs */
+  int64_t bytes;            /* read + written per run, at the least */
+  int64_t operations;       /* floating-point operations per run, of the plain algorithm */
+  char name[96];            /* the operators' names, joined with + */
+  char kernel[64];          /* the chosen kernel */
+  char shape[96];           /* e.g. (100,32,8,8) -> (100,64,4,4) */
+} dn_report_entry;
+
+/* What was compiled and, if profiled, how long it took. A snapshot. */
+DN_API dn_status dn_program_report(dn_program* program, dn_report** report);
+DN_API dn_status dn_report_get_summary(dn_report* report, dn_report_summary* summary);
+DN_API dn_status dn_report_get_entry(dn_report* report, int32_t index, dn_report_entry* entry);
+DN_API void dn_report_release(dn_report* report);
+
+#ifdef __cplusplus
+}
+#endif
