@@ -56,6 +56,37 @@ inline void store_partial(float* p, vf v, int count) {
 #endif
 }
 
+// The first `count` lanes (0 .. kLanes) as a value that is made once and used in a loop.
+#if defined(__AVX512F__)
+typedef __mmask16 LaneMask;
+inline LaneMask first_lanes(int count) { return (LaneMask)((1u << count) - 1); }
+inline vf load(const float* p, LaneMask mask) { return (vf)_mm512_maskz_loadu_ps(mask, p); }
+inline void store(float* p, vf v, LaneMask mask) { _mm512_mask_storeu_ps(p, mask, (__m512)v); }
+#elif defined(__AVX2__)
+typedef __m256i LaneMask;
+inline LaneMask first_lanes(int count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline vf load(const float* p, LaneMask mask) { return (vf)_mm256_maskload_ps(p, mask); }
+inline void store(float* p, vf v, LaneMask mask) { _mm256_maskstore_ps(p, mask, (__m256)v); }
+#else
+struct LaneMask {
+  int count;
+};
+inline LaneMask first_lanes(int count) { return {count}; }
+inline vf load(const float* p, LaneMask mask) {
+  return mask.count == kLanes ? load(p) : load_partial(p, mask.count);
+}
+inline void store(float* p, vf v, LaneMask mask) {
+  mask.count == kLanes ? store(p, v) : store_partial(p, v, mask.count);
+}
+#endif
+
+// All lanes, for code that is written once for whole and partial vectors.
+struct AllLanes {};
+inline vf load(const float* p, AllLanes) { return load(p); }
+inline void store(float* p, vf v, AllLanes) { store(p, v); }
+
 // a * b + c in one rounding where the hardware has it.
 inline vf fma(vf a, vf b, vf c) {
 #if defined(__AVX512F__)

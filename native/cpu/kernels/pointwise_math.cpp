@@ -1,0 +1,131 @@
+#include "pointwise_math.h"
+
+#include "vector_math.h"
+
+namespace dn::cpu::DN_ISA {
+
+namespace {
+
+constexpr int64_t kStep = kLanes;
+
+template <typename Function>
+void map(const float* x, float* out, int64_t n, Function f) {
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep) store(out + i, f(load(x + i)));
+  if (i < n) {
+    const LaneMask rest = first_lanes(int(n - i));
+    store(out + i, f(load(x + i, rest)), rest);
+  }
+}
+
+void apply(MathFunction f, const float* x, float* out, int64_t n) {
+  switch (f) {
+    case MathFunction::Negate:
+      return map(x, out, n, [](vf v) { return -v; });
+    case MathFunction::Abs:
+      return map(x, out, n, absolute);
+    case MathFunction::Square:
+      return map(x, out, n, [](vf v) { return v * v; });
+    case MathFunction::Reciprocal:
+      return map(x, out, n, [](vf v) { return 1.0f / v; });
+    case MathFunction::Sqrt:
+      return map(x, out, n, square_root);
+    case MathFunction::Rsqrt:
+      return map(x, out, n, [](vf v) { return 1.0f / square_root(v); });
+    case MathFunction::Exp:
+      return map(x, out, n, exponential);
+    case MathFunction::Expm1:
+      return map(x, out, n, exponential_minus_1);
+    case MathFunction::Log:
+      return map(x, out, n, logarithm);
+    case MathFunction::Log1p:
+      return map(x, out, n, logarithm_1_plus);
+    case MathFunction::Tanh:
+      return map(x, out, n, hyperbolic_tangent);
+    case MathFunction::Sigmoid:
+      return map(x, out, n, logistic);
+    case MathFunction::Erf:
+      return map(x, out, n, error_function);
+    case MathFunction::Relu:
+      return map(x, out, n, [](vf v) { return choose(v < 0.0f, vf{}, v); });
+    case MathFunction::Floor:
+      return map(x, out, n, round_down);
+    case MathFunction::Sign:
+      return map(x, out, n, [](vf v) {
+        return choose(v > 0.0f, broadcast(1.0f), choose(v < 0.0f, broadcast(-1.0f), v));
+      });
+  }
+}
+
+// Calls `loop` with the function of two vectors that `f` names.
+template <typename Loop>
+void with_function(BinaryFunction f, Loop loop) {
+  const auto truth = [](vi condition) { return choose(condition, broadcast(1.0f), vf{}); };
+  switch (f) {
+    case BinaryFunction::Add:
+      return loop([](vf x, vf y) { return x + y; });
+    case BinaryFunction::Subtract:
+      return loop([](vf x, vf y) { return x - y; });
+    case BinaryFunction::Multiply:
+      return loop([](vf x, vf y) { return x * y; });
+    case BinaryFunction::Divide:
+      return loop([](vf x, vf y) { return x / y; });
+    case BinaryFunction::Min:
+      return loop(minimum);
+    case BinaryFunction::Max:
+      return loop(maximum);
+    case BinaryFunction::Pow:
+      return loop(power);
+    case BinaryFunction::Equal:
+      return loop([=](vf x, vf y) { return truth(x == y); });
+    case BinaryFunction::NotEqual:
+      return loop([=](vf x, vf y) { return truth(x != y); });
+    case BinaryFunction::Less:
+      return loop([=](vf x, vf y) { return truth(x < y); });
+    case BinaryFunction::LessEqual:
+      return loop([=](vf x, vf y) { return truth(x <= y); });
+    case BinaryFunction::Greater:
+      return loop([=](vf x, vf y) { return truth(x > y); });
+    case BinaryFunction::GreaterEqual:
+      return loop([=](vf x, vf y) { return truth(x >= y); });
+  }
+}
+
+void apply_binary(BinaryFunction f, const float* x, const float* y, float* out, int64_t n) {
+  with_function(f, [=](auto function) {
+    int64_t i = 0;
+    for (; i + kStep <= n; i += kStep) store(out + i, function(load(x + i), load(y + i)));
+    if (i < n) {
+      const LaneMask rest = first_lanes(int(n - i));
+      store(out + i, function(load(x + i, rest), load(y + i, rest)), rest);
+    }
+  });
+}
+
+void apply_scalar(BinaryFunction f, const float* x, float y, float* out, int64_t n) {
+  with_function(
+      f, [=](auto function) { map(x, out, n, [=](vf v) { return function(v, broadcast(y)); }); });
+}
+
+void apply_scalar_left(BinaryFunction f, float x, const float* y, float* out, int64_t n) {
+  with_function(
+      f, [=](auto function) { map(y, out, n, [=](vf v) { return function(broadcast(x), v); }); });
+}
+
+void select(const float* condition, const float* x, const float* y, float* out, int64_t n) {
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep)
+    store(out + i, choose(load(condition + i) != 0.0f, load(x + i), load(y + i)));
+  if (i < n) {
+    const LaneMask rest = first_lanes(int(n - i));
+    const vf v = choose(load(condition + i, rest) != 0.0f, load(x + i, rest), load(y + i, rest));
+    store(out + i, v, rest);
+  }
+}
+
+}  // namespace
+
+extern const PointwiseTable pointwise_table = {apply, apply_binary, apply_scalar, apply_scalar_left,
+                                               select};
+
+}  // namespace dn::cpu::DN_ISA

@@ -1,0 +1,63 @@
+// pointwise_math: functions over contiguous float arrays, the steps of a pointwise expression.
+// `out` may be an input; otherwise arrays do not overlap. Errors against the exact value, whole
+// range with denormals: exp and log at most 2 ulp, the others 4; +, -, *, / and sqrt are exactly
+// rounded.
+#pragma once
+
+#include <cstdint>
+
+#include "isa.h"
+
+namespace dn::cpu {
+
+enum class MathFunction {
+  Negate,
+  Abs,
+  Square,
+  Reciprocal,
+  Sqrt,
+  Rsqrt,
+  Exp,
+  Expm1,
+  Log,
+  Log1p,
+  Tanh,
+  Sigmoid,
+  Erf,
+  Relu,  // max(x, 0), NaN kept
+  Floor,
+  Sign,  // -1, 0 or 1; NaN kept
+};
+
+enum class BinaryFunction {
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  Min,    // NaN if either is
+  Max,    // NaN if either is
+  Pow,    // special values as C's pow
+  Equal,  // comparisons give 1 or 0; with NaN all but NotEqual give 0
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+};
+
+struct PointwiseTable {
+  // out[i] = f(x[i])
+  void (*apply)(MathFunction f, const float* x, float* out, int64_t n);
+  // out[i] = f(x[i], y[i])
+  void (*apply_binary)(BinaryFunction f, const float* x, const float* y, float* out, int64_t n);
+  // out[i] = f(x[i], y)
+  void (*apply_scalar)(BinaryFunction f, const float* x, float y, float* out, int64_t n);
+  // out[i] = f(x, y[i])
+  void (*apply_scalar_left)(BinaryFunction f, float x, const float* y, float* out, int64_t n);
+  // out[i] = condition[i] != 0 ? x[i] : y[i]  (NaN counts as not 0)
+  void (*select)(const float* condition, const float* x, const float* y, float* out, int64_t n);
+};
+
+}  // namespace dn::cpu
+
+DN_DECLARE_ISA_TABLES(PointwiseTable, pointwise_table)
