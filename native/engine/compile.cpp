@@ -1,0 +1,441 @@
+// From a list of operators to steps: chooses kernels, negotiates layouts, plans the arena.
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "engine/compiled.h"
+#include "engine/planner.h"
+
+namespace dn {
+
+namespace {
+
+constexpr int kNone = -1;
+
+// Where a kernel's argument lives: in a buffer of the arena, or in a persistent tensor.
+struct Location {
+  int buffer = kNone;
+  int tensor = kNone;
+};
+
+struct Buffer {
+  Lifetime lifetime;
+  std::vector<int> tensors;  // whose elements it holds
+};
+
+// A tensor's elements in one layout.
+struct Copy {
+  LayoutRef layout;
+  Location location;
+};
+
+struct Draft {
+  Step step;
+  std::vector<Location> inputs, outputs;
+  int scratch = kNone;  // a buffer
+};
+
+// The candidates that do the same operators, best first.
+struct Group {
+  std::vector<int> operators;
+  std::vector<const Candidate*> candidates;
+};
+
+class Compiler final : public CompileView {
+ public:
+  Compiler(const Program& program, const dn_compile_options& options)
+      : program_(program),
+        device_(*program.device()),
+        race_us_(options.race_milliseconds * 1000.0),
+        copies_(program.tensors().size()),
+        uses_left_(program.tensors().size()) {}
+
+  std::unique_ptr<Compiled> compile() {
+    for (size_t id = 0; id < program_.tensors().size(); ++id) {
+      const TensorDeclaration& tensor = program_.tensor((int)id);
+      uses_left_[id] = (int)tensor.consumers.size();
+      if (!tensor.transient() && !free((int)id))
+        copies_[id] = {{tensor.bound->layout(), {kNone, (int)id}}};
+    }
+    choose_groups();
+    for (const Group& group : groups_) {
+      if (op(group.operators[0]).kind() == DN_OPERATOR_RESHAPE)
+        add_reshape(group.operators[0]);
+      else
+        add_group(group);
+    }
+    return finish();
+  }
+
+  const Program& program() const override { return program_; }
+
+  bool free(int tensor) const override {
+    const Tensor* bound = program_.tensor(tensor).bound.get();
+    return bound && !bound->wrapped() && !bound->pinned() && copies_[tensor].empty();
+  }
+
+  LayoutRef layout(int tensor) const override {
+    return copies_[tensor].empty() ? nullptr : copies_[tensor].front().layout;
+  }
+
+  bool adjacent(std::span<const int> operators) const override {
+    const auto member = [&](int op) { return std::ranges::find(operators, op) != operators.end(); };
+    std::vector<int> read, written;
+    for (int index = operators.front(); index <= operators.back(); ++index) {
+      const Operator& current = op(index);
+      if (member(index)) {
+        read.insert(read.end(), current.inputs().begin(), current.inputs().end());
+        written.insert(written.end(), current.outputs().begin(), current.outputs().end());
+        continue;
+      }
+      const auto touches = [](const std::vector<int>& ids, const std::vector<int>& set) {
+        return std::ranges::any_of(
+            ids, [&](int id) { return id >= 0 && std::ranges::find(set, id) != set.end(); });
+      };
+      // The members before `index` are moved behind it.
+      if (touches(current.inputs(), written) || touches(current.outputs(), read) ||
+          touches(current.outputs(), written))
+        return false;
+    }
+    return true;
+  }
+
+ private:
+  // ---- which operators go together ----
+
+  void choose_groups() {
+    const int count = (int)program_.operators().size();
+    std::vector<bool> covered(count, false);
+    std::multimap<int, Group> by_last;  // a group runs where its last operator stands
+    for (int first = 0; first < count; ++first) {
+      if (covered[first]) continue;
+      Group group = op(first).kind() == DN_OPERATOR_RESHAPE ? Group{{first}, {}}
+                                                            : choose_group(first, covered);
+      for (int index : group.operators) covered[index] = true;
+      by_last.emplace(group.operators.back(), std::move(group));
+    }
+    for (auto& [last, group] : by_last) groups_.push_back(std::move(group));
+  }
+
+  Group choose_group(int first, const std::vector<bool>& covered) const {
+    std::vector<Group> options;
+    std::string refusals;
+    for (const Candidate* candidate : device_.candidates().of_kind(op(first).kind())) {
+      std::string reason;
+      const std::vector<int> operators = candidate->match(*this, first, reason);
+      if (operators.empty()) {
+        refusals += text("\n  ", candidate->name(), ": ", reason);
+        continue;
+      }
+      if (std::ranges::any_of(operators, [&](int index) { return covered[index]; }) ||
+          !adjacent(operators))
+        continue;
+      auto same = std::ranges::find(options, operators, &Group::operators);
+      if (same == options.end()) same = options.insert(options.end(), {operators, {}});
+      same->candidates.push_back(candidate);
+    }
+    if (options.empty())
+      fail(DN_UNSUPPORTED, view(first).label(), ": device '", device_.info().name,
+           "' has no kernel for it", refusals);
+    Group best = *std::ranges::max_element(
+        options, {}, [](const Group& group) { return group.operators.size(); });
+    std::ranges::stable_sort(best.candidates, {}, &Candidate::preference);
+    return best;
+  }
+
+  // ---- one kernel ----
+
+  void add_group(const Group& group) {
+    const Candidate* winner = group.candidates[0];
+    KernelPlan plan = winner->plan(*this, group.operators);
+    if (race_us_ > 0 && group.candidates.size() > 1) race(group, winner, plan);
+
+    Draft draft;
+    draft.step.kernel = winner->name();
+    draft.step.kind = op(group.operators[0]).kind();
+    draft.step.operator_count = (int)group.operators.size();
+    draft.step.candidate_count = (int)group.candidates.size();
+    for (int index : group.operators) {
+      const OperatorView operation = view(index);
+      if (!op(index).name().empty() &&
+          draft.step.name.find(op(index).name()) == std::string::npos)
+        draft.step.name += (draft.step.name.empty() ? "" : "+") + op(index).name();
+      const OperatorRule* rule = find_rule(op(index).kind());
+      if (rule->operations) draft.step.operations += rule->operations(operation);
+    }
+
+    for (const Slot& slot : plan.inputs) draft.inputs.push_back(place_input(slot));
+    for (int index : group.operators)
+      for (int id : unique_inputs(index)) --uses_left_[id];
+
+    std::vector<Draft> after;
+    for (size_t i = 0; i < plan.outputs.size(); ++i)
+      draft.outputs.push_back(place_output(plan, i, draft, after));
+    if (plan.scratch_bytes > 0) {
+      draft.scratch = add_buffer(plan.scratch_bytes, {});
+      scratch_bytes_ += plan.scratch_bytes;
+    }
+    draft.step.work = std::move(plan.kernel);
+    describe(plan, draft.step);
+    touch(draft);
+    drafts_.push_back(std::move(draft));
+    for (Draft& change : after) {
+      touch(change);
+      drafts_.push_back(std::move(change));
+    }
+  }
+
+  std::vector<int> unique_inputs(int index) const {
+    std::vector<int> ids = op(index).inputs();
+    std::ranges::sort(ids);
+    const auto [first, last] = std::ranges::unique(ids);
+    ids.erase(first, last);
+    std::erase(ids, kNone);
+    return ids;
+  }
+
+  void describe(const KernelPlan& plan, Step& step) const {
+    const auto shapes = [&](const std::vector<Slot>& slots) {
+      return slots.empty() ? std::string() : program_.tensor(slots[0].tensor).shape.str();
+    };
+    step.shape = text(shapes(plan.inputs), " -> ", shapes(plan.outputs));
+    for (const auto* slots : {&plan.inputs, &plan.outputs})
+      for (const Slot& slot : *slots)
+        step.bytes += slot.layout ? slot.layout->bytes() : program_.tensor(slot.tensor).bytes();
+  }
+
+  // The elements of a tensor in the wanted layout, changed by a step of its own where needed.
+  Location place_input(const Slot& slot) {
+    auto& copies = copies_[slot.tensor];
+    if (free(slot.tensor)) {
+      copies.push_back({slot.layout, {kNone, slot.tensor}});
+    } else if (copies.empty()) {
+      fail(DN_INTERNAL, "tensor '", program_.tensor(slot.tensor).name, "' is read before it is written");
+    }
+    for (const Copy& copy : copies)
+      if (same_layout(copy.layout, slot.layout)) return copy.location;
+    const Copy changed{slot.layout, {add_buffer(slot_bytes(slot), {slot.tensor}), kNone}};
+    drafts_.push_back(layout_change(slot.tensor, copies.front(), changed));
+    touch(drafts_.back());
+    copies.push_back(changed);
+    return changed.location;
+  }
+
+  Location place_output(const KernelPlan& plan, size_t index, const Draft& draft,
+                        std::vector<Draft>& after) {
+    const Slot& slot = plan.outputs[index];
+    auto& copies = copies_[slot.tensor];
+    if (!program_.tensor(slot.tensor).transient()) {
+      const Location home{kNone, slot.tensor};
+      if (free(slot.tensor)) copies = {{slot.layout, home}};
+      const LayoutRef fixed = copies.front().layout;
+      copies = {{fixed, home}};  // other copies are out of date now
+      if (same_layout(fixed, slot.layout)) return home;
+      const Copy written{slot.layout, {add_buffer(slot_bytes(slot), {}), kNone}};
+      after.push_back(layout_change(slot.tensor, written, copies.front()));
+      return written.location;
+    }
+    Location location;
+    const int source = index < plan.in_place.size() ? plan.in_place[index] : kNone;
+    if (source != kNone && can_overwrite(draft.inputs[source], slot_bytes(slot))) {
+      location = draft.inputs[source];
+      buffers_[location.buffer].tensors.push_back(slot.tensor);
+    } else {
+      location.buffer = add_buffer(slot_bytes(slot), {slot.tensor});
+    }
+    copies = {{slot.layout, location}};
+    return location;
+  }
+
+  bool can_overwrite(const Location& location, int64_t bytes) const {
+    if (location.buffer == kNone) return false;
+    const Buffer& buffer = buffers_[location.buffer];
+    return buffer.lifetime.bytes >= bytes &&
+           std::ranges::all_of(buffer.tensors, [&](int id) { return uses_left_[id] == 0; });
+  }
+
+  // A reshape is another name for the same elements, in row-major order.
+  void add_reshape(int index) {
+    const int source = op(index).input(0), target = op(index).output(0);
+    const Location location = place_input({source, nullptr});
+    --uses_left_[source];
+    if (program_.tensor(target).transient() && location.buffer != kNone) {
+      buffers_[location.buffer].tensors.push_back(target);
+      copies_[target] = {{nullptr, location}};
+      return;
+    }
+    // A persistent tensor on either side keeps memory of its own.
+    Draft draft;
+    if (!program_.tensor(target).transient()) {
+      if (free(target)) copies_[target] = {{nullptr, {kNone, target}}};
+      require(!copies_[target].front().layout, view(index).label(),
+              ": the persistent output has a layout of its own");
+    } else {
+      copies_[target] = {{nullptr, {add_buffer(program_.tensor(target).bytes(), {target}), kNone}}};
+    }
+    draft.step.name = op(index).name();
+    draft.step.kernel = "copy";
+    draft.step.kind = DN_OPERATOR_RESHAPE;
+    draft.step.operator_count = draft.step.candidate_count = 1;
+    draft.step.bytes = 2 * program_.tensor(target).bytes();
+    draft.step.shape = text(program_.tensor(source).shape, " -> ", program_.tensor(target).shape);
+    draft.step.work = device_.change_layout(program_.tensor(target).dtype,
+                                            program_.tensor(target).shape, nullptr, nullptr);
+    draft.inputs = {location};
+    draft.outputs = {copies_[target].front().location};
+    touch(draft);
+    drafts_.push_back(std::move(draft));
+  }
+
+  Draft layout_change(int id, const Copy& from, const Copy& to) const {
+    const TensorDeclaration& tensor = program_.tensor(id);
+    Draft draft;
+    draft.step.name = tensor.name;
+    draft.step.kernel = text(name_of(from.layout), " to ", name_of(to.layout));
+    draft.step.shape = tensor.shape.str();
+    draft.step.bytes = 2 * tensor.bytes();
+    draft.step.work = device_.change_layout(tensor.dtype, tensor.shape, from.layout, to.layout);
+    draft.inputs = {from.location};
+    draft.outputs = {to.location};
+    return draft;
+  }
+
+  int64_t slot_bytes(const Slot& slot) const {
+    return slot.layout ? slot.layout->bytes() : program_.tensor(slot.tensor).bytes();
+  }
+
+  int add_buffer(int64_t bytes, std::vector<int> tensors) {
+    const int step = (int)drafts_.size();
+    buffers_.push_back({{bytes, step, step}, std::move(tensors)});
+    return (int)buffers_.size() - 1;
+  }
+
+  // Extends the lifetimes of the buffers that the step about to be added uses.
+  void touch(const Draft& draft) {
+    const auto use = [&](int buffer) {
+      if (buffer == kNone) return;
+      Lifetime& lifetime = buffers_[buffer].lifetime;
+      lifetime.last = std::max(lifetime.last, (int)drafts_.size());
+    };
+    for (const Location& location : draft.inputs) use(location.buffer);
+    for (const Location& location : draft.outputs) use(location.buffer);
+    use(draft.scratch);
+  }
+
+  // ---- the race ----
+
+  // Times every candidate on memory of its own, changes of layout included, and keeps the fastest.
+  void race(const Group& group, const Candidate*& winner, KernelPlan& best) {
+    double best_us = 0;
+    for (size_t i = 0; i < group.candidates.size() && race_us_ > 0; ++i) {
+      KernelPlan plan = i == 0 ? std::move(best) : group.candidates[i]->plan(*this, group.operators);
+      const double us = time(plan);
+      if (i == 0 || us < best_us) {
+        best_us = us;
+        winner = group.candidates[i];
+        best = std::move(plan);
+      }
+    }
+  }
+
+  double time(KernelPlan& plan) {
+    using Clock = std::chrono::steady_clock;
+    const auto began = Clock::now();
+    std::vector<std::shared_ptr<Storage>> memory;
+    std::vector<std::unique_ptr<Kernel>> changes;
+    std::vector<Arguments> change_arguments;
+    std::vector<void*> pointers;
+    pointers.reserve(4 * (plan.inputs.size() + plan.outputs.size()));
+    std::vector<void*> inputs, outputs;
+    std::map<int, void*> persistent;
+    const auto allocate = [&](int64_t bytes) {
+      memory.push_back(device_.allocate(std::max<int64_t>(bytes, 1)));
+      return memory.back()->data();
+    };
+    for (const auto* slots : {&plan.inputs, &plan.outputs}) {
+      for (const Slot& slot : *slots) {
+        void*& home = persistent[slot.tensor];
+        if (!home) home = allocate(slot_bytes(slot));
+        (slots == &plan.inputs ? inputs : outputs).push_back(home);
+        const bool known = !copies_[slot.tensor].empty();
+        if (!known || same_layout(layout(slot.tensor), slot.layout)) continue;
+        const TensorDeclaration& tensor = program_.tensor(slot.tensor);
+        const bool in = slots == &plan.inputs;
+        void* other = allocate(slot_bytes({slot.tensor, layout(slot.tensor)}));
+        pointers.push_back(in ? other : home);
+        pointers.push_back(in ? home : other);
+        changes.push_back(in ? device_.change_layout(tensor.dtype, tensor.shape, layout(slot.tensor),
+                                                     slot.layout)
+                             : device_.change_layout(tensor.dtype, tensor.shape, slot.layout,
+                                                     layout(slot.tensor)));
+        change_arguments.push_back({&pointers[pointers.size() - 2], &pointers.back(), nullptr});
+      }
+    }
+    const Arguments arguments{inputs.data(), outputs.data(),
+                              plan.scratch_bytes ? allocate(plan.scratch_bytes) : nullptr};
+    double best = 0;
+    for (int round = 0; round < 4; ++round) {
+      const auto start = Clock::now();
+      for (size_t i = 0; i < changes.size(); ++i) changes[i]->run(change_arguments[i]);
+      plan.kernel->run(arguments);
+      device_.synchronize();
+      const double us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+      if (round == 1 || (round > 1 && us < best)) best = us;  // round 0 warms up
+    }
+    race_us_ -= std::chrono::duration<double, std::micro>(Clock::now() - began).count();
+    return best;
+  }
+
+  // ---- addresses ----
+
+  std::unique_ptr<Compiled> finish() {
+    auto compiled = std::make_unique<Compiled>();
+    for (size_t id = 0; id < program_.tensors().size(); ++id) {
+      const TensorDeclaration& tensor = program_.tensor((int)id);
+      if (tensor.transient()) continue;
+      if (!tensor.bound->pinned()) {
+        if (!copies_[id].empty()) tensor.bound->set_layout(copies_[id].front().layout);
+        tensor.bound->pin();
+      }
+      compiled->persistent_bytes += tensor.bound->physical_bytes();
+    }
+    std::vector<Lifetime> lifetimes;
+    for (const Buffer& buffer : buffers_) lifetimes.push_back(buffer.lifetime);
+    const ArenaPlan plan = plan_arena(lifetimes);
+    compiled->arena = device_.allocate(plan.peak_bytes);
+    compiled->transient_sum_bytes = plan.sum_bytes;
+    compiled->scratch_bytes = scratch_bytes_;
+
+    const auto address = [&](const Location& location) -> void* {
+      if (location.tensor != kNone) return program_.tensor(location.tensor).bound->data();
+      return static_cast<char*>(compiled->arena->data()) + plan.offsets[location.buffer];
+    };
+    for (Draft& draft : drafts_) {
+      for (const Location& location : draft.inputs) draft.step.inputs.push_back(address(location));
+      for (const Location& location : draft.outputs) draft.step.outputs.push_back(address(location));
+      if (draft.scratch != kNone) draft.step.scratch = address({draft.scratch, kNone});
+      compiled->steps.push_back(std::move(draft.step));
+    }
+    compiled->microseconds.assign(compiled->steps.size(), 0.0);
+    compiled->runner = device_.prepare(compiled->steps);
+    return compiled;
+  }
+
+  const Program& program_;
+  Device& device_;
+  double race_us_;  // what is left of the budget
+  std::vector<Group> groups_;
+  std::vector<std::vector<Copy>> copies_;  // by tensor; the first is the one that is written
+  std::vector<int> uses_left_;             // operators that have yet to read the tensor
+  std::vector<Buffer> buffers_;
+  std::vector<Draft> drafts_;
+  int64_t scratch_bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Compiled> compile_program(const Program& program, const dn_compile_options& options) {
+  return Compiler(program, options).compile();
+}
+
+}  // namespace dn
