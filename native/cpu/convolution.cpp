@@ -1,0 +1,189 @@
+// Convolution by oneDNN in its own blocked layouts, three directions.
+#include "cpu/epilogue.h"
+#include "cpu/onednn.h"
+
+namespace dn::cpu {
+
+namespace {
+
+using dnnl::memory;
+
+// What oneDNN is asked for: layouts open where it may choose.
+struct Request {
+  memory::desc input, weight, bias, output;
+  onednn::ConvolutionGeometry geometry;
+};
+
+memory::dims weight_dims(const Shape& weight, int64_t groups) {
+  memory::dims dims = dnnl_dims(weight);
+  if (groups == 1) return dims;
+  dims[0] /= groups;
+  dims.insert(dims.begin(), groups);
+  return dims;
+}
+
+// An activation's descriptor: free where blocks fit the channels, since a kernel of another operator
+// would have to keep the padding zero; the row-major it has where there are few of them (the first layer).
+memory::desc activation(const CompileView& view, int tensor, int64_t groups) {
+  constexpr int64_t kBlock = 16;
+  const TensorDeclaration& declaration = view.tensor(tensor);
+  const memory::dims dims = dnnl_dims(declaration.shape);
+  const auto f32 = memory::data_type::f32;
+  if (declaration.shape[1] / groups % kBlock == 0 || declaration.shape[1] % kBlock == 0)
+    return {dims, f32, memory::format_tag::any};
+  return row_major(f32, dims);
+}
+
+Request make_request(const CompileView& view, int input, int weight, int output,
+                     const dn_convolution_attributes& attributes) {
+  const auto f32 = memory::data_type::f32;
+  Request request;
+  request.input = activation(view, input, attributes.groups);
+  request.output = activation(view, output, attributes.groups);
+  const Shape& w = view.tensor(weight).shape;
+  request.weight = {weight_dims(w, attributes.groups), f32, memory::format_tag::any};
+  request.bias = row_major(f32, {w[0]});
+  for (int i = 0; i < attributes.spatial_rank; ++i) {
+    request.geometry.strides.push_back(attributes.stride[i]);
+    request.geometry.dilations.push_back(attributes.dilation[i] - 1);
+    request.geometry.padding_begin.push_back(attributes.padding_begin[i]);
+    request.geometry.padding_end.push_back(attributes.padding_end[i]);
+  }
+  return request;
+}
+
+std::string refuse(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  for (int id : operation.inputs())
+    if (id >= 0 && view.tensor(id).shape.numel() == 0) return "an input is empty";
+  return {};
+}
+
+// Memory objects made once; a run only sets their addresses.
+struct Primitive {
+  CpuDevice* device;
+  dnnl::primitive primitive;
+  std::vector<std::pair<int, memory>> inputs, outputs;  // oneDNN's argument, in the order of slots
+  memory scratch;
+  std::unordered_map<int, memory> arguments;
+  EpiloguePass epilogue;
+  int64_t epilogue_offset = 0;  // of its scratch
+
+  void add(std::vector<std::pair<int, memory>>& list, int argument, const memory::desc& desc) {
+    list.emplace_back(argument, memory(desc, device->engine(), nullptr));
+  }
+  void finish(const memory::desc& scratch_desc) {
+    scratch = memory(scratch_desc, device->engine(), nullptr);
+    for (const auto* list : {&inputs, &outputs})
+      for (const auto& [argument, object] : *list) arguments.emplace(argument, object);
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, scratch);
+  }
+  void operator()(const Arguments& a) {
+    for (size_t i = 0; i < inputs.size(); ++i) inputs[i].second.set_data_handle(a.inputs[i]);
+    for (size_t i = 0; i < outputs.size(); ++i) outputs[i].second.set_data_handle(a.outputs[i]);
+    scratch.set_data_handle(a.scratch);
+    primitive.execute(device->stream(), arguments);
+    epilogue.run(a, static_cast<char*>(a.scratch) + epilogue_offset);
+  }
+};
+
+// Grouped weights are one axis longer for oneDNN; the layout knows its own dimensions.
+Slot slot(int tensor, const memory::desc& desc) { return {tensor, layout_of(desc)}; }
+
+template <typename Desc>
+KernelPlan finish(Primitive primitive, const Desc& desc, std::vector<Slot> inputs,
+                  std::vector<Slot> outputs) {
+  KernelPlan plan;
+  plan.inputs = std::move(inputs);
+  plan.outputs = std::move(outputs);
+  primitive.epilogue_offset = scratch_aligned((int64_t)desc.scratchpad_desc().get_size());
+  plan.scratch_bytes = primitive.epilogue_offset + primitive.epilogue.scratch_bytes();
+  primitive.finish(desc.scratchpad_desc());
+  plan.kernel = make_kernel(std::move(primitive));
+  return plan;
+}
+
+KernelPlan plan_forward(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const auto& attributes = operation.attributes<dn_convolution_attributes>();
+  const int x = operation.input(0), w = operation.input(1), b = operation.input(2);
+  const int y = operation.output(0);
+  CpuDevice& device = device_of(view);
+  const ThreadScope scope(device.threads());
+  const Request request = make_request(view, x, w, y, attributes);
+  const bool bias = operation.has_input(2);
+  const auto desc = onednn::convolution_forward(device.engine(), request.input, request.weight,
+                                                bias ? &request.bias : nullptr, request.output,
+                                                request.geometry);
+  Primitive primitive{&device, dnnl::convolution_forward(desc), {}, {}, {}, {}, {}};
+  primitive.add(primitive.inputs, DNNL_ARG_SRC, desc.src_desc());
+  primitive.add(primitive.inputs, DNNL_ARG_WEIGHTS, desc.weights_desc());
+  if (bias) primitive.add(primitive.inputs, DNNL_ARG_BIAS, desc.bias_desc());
+  primitive.add(primitive.outputs, DNNL_ARG_DST, desc.dst_desc());
+  std::vector<Slot> inputs{slot(x, desc.src_desc()), slot(w, desc.weights_desc())};
+  if (bias) inputs.push_back(row_major_slot(b));
+  // Not oneDNN's own relu: that does not keep NaN.
+  primitive.epilogue = EpiloguePass(view, operation, (int64_t)desc.dst_desc().get_size() / 4,
+                                    (int)inputs.size());
+  for (int i = 0; i < primitive.epilogue.input_count(); ++i)
+    inputs.push_back(slot(operation.input(3 + i), desc.dst_desc()));
+  return finish(std::move(primitive), desc, std::move(inputs), {slot(y, desc.dst_desc())});
+}
+
+KernelPlan plan_backward_data(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const int dy = operation.input(0), w = operation.input(1), dx = operation.output(0);
+  CpuDevice& device = device_of(view);
+  const ThreadScope scope(device.threads());
+  const Request request =
+      make_request(view, dx, w, dy, operation.attributes<dn_convolution_attributes>());
+  const auto desc = onednn::convolution_backward_data(
+      device.engine(), request.input, request.weight, request.output, request.geometry);
+  Primitive primitive{&device, dnnl::convolution_backward_data(desc), {}, {}, {}, {}, {}};
+  primitive.add(primitive.inputs, DNNL_ARG_DIFF_DST, desc.diff_dst_desc());
+  primitive.add(primitive.inputs, DNNL_ARG_WEIGHTS, desc.weights_desc());
+  primitive.add(primitive.outputs, DNNL_ARG_DIFF_SRC, desc.diff_src_desc());
+  return finish(std::move(primitive), desc,
+                {slot(dy, desc.diff_dst_desc()), slot(w, desc.weights_desc())},
+                {slot(dx, desc.diff_src_desc())});
+}
+
+KernelPlan plan_backward_weight(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const int x = operation.input(0), dy = operation.input(1);
+  const int dw = operation.output(0), db = operation.output(1);
+  CpuDevice& device = device_of(view);
+  const ThreadScope scope(device.threads());
+  const Request request =
+      make_request(view, x, dw, dy, operation.attributes<dn_convolution_attributes>());
+  const bool bias = operation.has_output(1);
+  const auto desc = onednn::convolution_backward_weight(device.engine(), request.input,
+                                                        request.weight,
+                                                        bias ? &request.bias : nullptr,
+                                                        request.output, request.geometry);
+  Primitive primitive{&device, dnnl::convolution_backward_weights(desc), {}, {}, {}, {}, {}};
+  primitive.add(primitive.inputs, DNNL_ARG_SRC, desc.src_desc());
+  primitive.add(primitive.inputs, DNNL_ARG_DIFF_DST, desc.diff_dst_desc());
+  primitive.add(primitive.outputs, DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc());
+  if (bias) primitive.add(primitive.outputs, DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc());
+  std::vector<Slot> outputs{slot(dw, desc.diff_weights_desc())};
+  if (bias) outputs.push_back(row_major_slot(db));
+  return finish(std::move(primitive), desc,
+                {slot(x, desc.src_desc()), slot(dy, desc.diff_dst_desc())}, std::move(outputs));
+}
+
+KernelPlan plan(const CompileView& view, int op) {
+  return onednn::checked("convolution", [&] {
+    switch (view.op(op).attributes<dn_convolution_attributes>().direction) {
+      case DN_FORWARD: return plan_forward(view, op);
+      case DN_BACKWARD_DATA: return plan_backward_data(view, op);
+      default: return plan_backward_weight(view, op);
+    }
+  });
+}
+
+const RegisterOperator convolution({"onednn:convolution", DN_OPERATOR_CONVOLUTION, 100, refuse, plan});
+
+}  // namespace
+
+}  // namespace dn::cpu

@@ -1,0 +1,252 @@
+#include "cpu/expression.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cpu/kernels/pointwise_math.h"
+
+namespace dn::cpu {
+
+namespace {
+
+// The functions of the table in the order of the opcodes they stand for.
+struct UnaryRow {
+  int32_t opcode;
+  MathFunction function;
+};
+constexpr UnaryRow kUnary[] = {
+    {DN_OPCODE_NEG, MathFunction::Negate},   {DN_OPCODE_ABS, MathFunction::Abs},
+    {DN_OPCODE_SQRT, MathFunction::Sqrt},    {DN_OPCODE_RSQRT, MathFunction::Rsqrt},
+    {DN_OPCODE_EXP, MathFunction::Exp},      {DN_OPCODE_EXPM1, MathFunction::Expm1},
+    {DN_OPCODE_LOG, MathFunction::Log},      {DN_OPCODE_LOG1P, MathFunction::Log1p},
+    {DN_OPCODE_TANH, MathFunction::Tanh},    {DN_OPCODE_SIGMOID, MathFunction::Sigmoid},
+    {DN_OPCODE_ERF, MathFunction::Erf},      {DN_OPCODE_FLOOR, MathFunction::Floor}};
+struct BinaryRow {
+  int32_t opcode;
+  BinaryFunction function;
+};
+constexpr BinaryRow kBinary[] = {
+    {DN_OPCODE_ADD, BinaryFunction::Add},      {DN_OPCODE_SUB, BinaryFunction::Subtract},
+    {DN_OPCODE_MUL, BinaryFunction::Multiply}, {DN_OPCODE_DIV, BinaryFunction::Divide},
+    {DN_OPCODE_MIN, BinaryFunction::Min},      {DN_OPCODE_MAX, BinaryFunction::Max},
+    {DN_OPCODE_POW, BinaryFunction::Pow},      {DN_OPCODE_LT, BinaryFunction::Less},
+    {DN_OPCODE_LE, BinaryFunction::LessEqual}, {DN_OPCODE_GT, BinaryFunction::Greater},
+    {DN_OPCODE_GE, BinaryFunction::GreaterEqual}, {DN_OPCODE_EQ, BinaryFunction::Equal},
+    {DN_OPCODE_NE, BinaryFunction::NotEqual}};
+
+const UnaryRow* find_unary(int32_t opcode) {
+  const auto row = std::ranges::find(kUnary, opcode, &UnaryRow::opcode);
+  return row == std::end(kUnary) ? nullptr : row;
+}
+const BinaryRow* find_binary(int32_t opcode) {
+  const auto row = std::ranges::find(kBinary, opcode, &BinaryRow::opcode);
+  return row == std::end(kBinary) ? nullptr : row;
+}
+
+int operand_count(int32_t opcode) {
+  if (opcode == DN_OPCODE_INPUT || opcode == DN_OPCODE_CONSTANT) return 0;
+  if (opcode == DN_OPCODE_SELECT) return 3;
+  return find_binary(opcode) ? 2 : 1;
+}
+
+float load_as_float(const void* data, DType dtype, int64_t index) {
+  switch (dtype) {
+    case DN_DTYPE_F32: return static_cast<const float*>(data)[index];
+    case DN_DTYPE_F64: return (float)static_cast<const double*>(data)[index];
+    case DN_DTYPE_U8: return static_cast<const uint8_t*>(data)[index];
+    case DN_DTYPE_I32: return (float)static_cast<const int32_t*>(data)[index];
+    case DN_DTYPE_I64: return (float)static_cast<const int64_t*>(data)[index];
+    default: fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
+  }
+}
+
+template <typename T>
+void widen(const void* data, int64_t begin, int64_t count, float* out) {
+  const T* in = static_cast<const T*>(data) + begin;
+  for (int64_t i = 0; i < count; ++i) out[i] = (float)in[i];
+}
+
+// Rounded to nearest even and saturated; NaN becomes 0.
+template <typename T>
+void narrow(const float* in, int64_t begin, int64_t count, void* data) {
+  T* out = static_cast<T*>(data) + begin;
+  constexpr double low = (double)std::numeric_limits<T>::min();
+  constexpr double high = (double)std::numeric_limits<T>::max();
+  for (int64_t i = 0; i < count; ++i) {
+    const double rounded = std::nearbyint((double)in[i]);
+    out[i] = std::isnan(in[i])   ? T{0}
+             : rounded <= low    ? std::numeric_limits<T>::min()
+             : rounded >= high   ? std::numeric_limits<T>::max()
+                                 : (T)rounded;
+  }
+}
+
+void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
+  switch (dtype) {
+    case DN_DTYPE_F32: std::copy(in, in + count, static_cast<float*>(data) + begin); break;
+    case DN_DTYPE_F64: std::copy(in, in + count, static_cast<double*>(data) + begin); break;
+    case DN_DTYPE_U8: narrow<uint8_t>(in, begin, count, data); break;
+    case DN_DTYPE_I32: narrow<int32_t>(in, begin, count, data); break;
+    case DN_DTYPE_I64: narrow<int64_t>(in, begin, count, data); break;
+    default: fail(DN_UNSUPPORTED, "device 'cpu' does not write ", name_of(dtype));
+  }
+}
+
+void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, float* out) {
+  switch (dtype) {
+    case DN_DTYPE_F64: widen<double>(data, begin, count, out); break;
+    case DN_DTYPE_U8: widen<uint8_t>(data, begin, count, out); break;
+    case DN_DTYPE_I32: widen<int32_t>(data, begin, count, out); break;
+    case DN_DTYPE_I64: widen<int64_t>(data, begin, count, out); break;
+    default: fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
+  }
+}
+
+bool same(const dn_instruction& i, int32_t opcode, int32_t a, int32_t b) {
+  return i.opcode == opcode && i.a == a && i.b == b;
+}
+bool is_input(const dn_instruction& i, int32_t input) {
+  return i.opcode == DN_OPCODE_INPUT && i.a == input;
+}
+bool is_zero(const dn_instruction& i) { return i.opcode == DN_OPCODE_CONSTANT && i.value == 0; }
+
+}  // namespace
+
+bool is_relu(std::span<const dn_instruction> e) {
+  return e.size() == 4 && is_input(e[0], 0) && is_zero(e[1]) && same(e[2], DN_OPCODE_MAX, 0, 1) &&
+         same(e[3], DN_OPCODE_OUTPUT, 2, 0);
+}
+
+bool is_relu_gradient(std::span<const dn_instruction> e) {
+  return e.size() == 6 && is_input(e[0], 0) && is_input(e[1], 1) && is_zero(e[2]) &&
+         same(e[3], DN_OPCODE_GT, 1, 2) && same(e[4], DN_OPCODE_MUL, 0, 3) &&
+         same(e[5], DN_OPCODE_OUTPUT, 4, 0);
+}
+
+BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
+                               std::vector<DType> inputs, std::vector<DType> outputs)
+    : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
+  const int count = (int)expression.size();
+  std::vector<int> last_use(count, -1);
+  for (int i = 0; i < count; ++i) {
+    const dn_instruction& e = expression[i];
+    instructions_.push_back({e.opcode, e.a, e.b, e.c, -1, -1, e.value});
+    const int operands = operand_count(e.opcode);
+    if (operands > 0) last_use[e.a] = i;
+    if (operands > 1) last_use[e.b] = i;
+    if (operands > 2) last_use[e.c] = i;
+  }
+  int last_computed = -1;
+  for (int i = 0; i < count; ++i)
+    if (operand_count(expression[i].opcode) > 0 && expression[i].opcode != DN_OPCODE_OUTPUT)
+      last_computed = i;
+  // The last value computed can go straight to a float32 output: everything else has been read.
+  for (int i = 0; i < count; ++i) {
+    const dn_instruction& e = expression[i];
+    if (e.opcode != DN_OPCODE_OUTPUT || e.a != last_computed) continue;
+    if (outputs_[e.b] != DN_DTYPE_F32 || instructions_[e.a].output >= 0) continue;
+    instructions_[e.a].output = e.b;
+  }
+  in_place_ = outputs_.size() == 1 && last_computed >= 0 && instructions_[last_computed].output == 0;
+
+  std::vector<int> free_slots;
+  for (int i = 0; i < count; ++i) {
+    Instruction& instruction = instructions_[i];
+    if (instruction.opcode == DN_OPCODE_OUTPUT || instruction.output >= 0) continue;
+    if (free_slots.empty()) free_slots.push_back((int)slot_count_++);
+    instruction.slot = free_slots.back();
+    free_slots.pop_back();
+    for (int j = 0; j <= i; ++j)
+      if (last_use[j] == i && instructions_[j].slot >= 0 && j != i)
+        free_slots.push_back(instructions_[j].slot);
+    if (last_use[i] < 0) free_slots.push_back(instruction.slot);
+  }
+  // SELECT takes arrays only: up to two scalars are spread out.
+  slot_count_ += 3;
+}
+
+void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* const* outputs,
+                         int64_t count, float* scratch) const {
+  const PointwiseTable& math = DN_SELECT_ISA(pointwise_table);
+  // A value of the current block: an array, or one number where array is null.
+  struct Value {
+    const float* array;
+    float number;
+  };
+  constexpr int kMaxLocal = 128;
+  Value local[kMaxLocal];
+  std::vector<Value> many;
+  if (instructions_.size() > kMaxLocal) many.resize(instructions_.size());
+  Value* values = many.empty() ? local : many.data();
+
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t n = std::min(kBlock, count - begin);
+    const auto slot = [&](int index) { return scratch + index * kBlock; };
+    const auto spread = [&](const Value& value, int64_t which) {
+      if (value.array) return value.array;
+      float* out = slot((int)(slot_count_ - 3 + which));
+      std::fill(out, out + n, value.number);
+      return (const float*)out;
+    };
+    for (size_t i = 0; i < instructions_.size(); ++i) {
+      const Instruction& e = instructions_[i];
+      float* target = e.output >= 0 ? static_cast<float*>(outputs[e.output]) + begin
+                      : e.slot >= 0 ? slot(e.slot)
+                                    : nullptr;
+      Value& result = values[i];
+      if (e.opcode == DN_OPCODE_INPUT) {
+        if (repeat[e.a]) {
+          result = {nullptr, load_as_float(inputs[e.a], inputs_[e.a], 0)};
+        } else if (inputs_[e.a] == DN_DTYPE_F32) {
+          result = {static_cast<const float*>(inputs[e.a]) + begin, 0};
+        } else {
+          convert_block(inputs_[e.a], inputs[e.a], begin, n, target);
+          result = {target, 0};
+        }
+        continue;
+      }
+      if (e.opcode == DN_OPCODE_CONSTANT) {
+        result = {nullptr, e.value};
+        continue;
+      }
+      if (e.opcode == DN_OPCODE_OUTPUT) {
+        if (instructions_[e.a].output == e.b) {
+          if (!values[e.a].array) {  // a number: nothing has been written yet
+            float* out = static_cast<float*>(outputs[e.b]) + begin;
+            std::fill(out, out + n, values[e.a].number);
+          }
+          continue;
+        }
+        store_as(outputs_[e.b], spread(values[e.a], 0), begin, n, outputs[e.b]);
+        continue;
+      }
+      const Value a = values[e.a];
+      if (const UnaryRow* unary = find_unary(e.opcode)) {
+        if (a.array) {
+          math.apply(unary->function, a.array, target, n);
+          result = {target, 0};
+        } else {
+          result.array = nullptr;
+          math.apply(unary->function, &a.number, &result.number, 1);
+        }
+      } else if (const BinaryRow* binary = find_binary(e.opcode)) {
+        const Value b = values[e.b];
+        if (a.array && b.array)
+          math.apply_binary(binary->function, a.array, b.array, target, n);
+        else if (a.array)
+          math.apply_scalar(binary->function, a.array, b.number, target, n);
+        else if (b.array)
+          math.apply_scalar_left(binary->function, a.number, b.array, target, n);
+        else
+          math.apply_scalar(binary->function, &a.number, b.number, &result.number, 1);
+        result.array = a.array || b.array ? target : nullptr;
+      } else {  // SELECT
+        math.select(spread(a, 0), spread(values[e.b], 1), spread(values[e.c], 2), target, n);
+        result = {target, 0};
+      }
+    }
+  }
+}
+
+}  // namespace dn::cpu

@@ -1,0 +1,50 @@
+// Expressions: recognising the common ones, and running any of them over blocks of elements.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/types.h"
+
+namespace dn::cpu {
+
+// max(input 0, 0).
+bool is_relu(std::span<const dn_instruction> expression);
+// input 0 * (input 1 > 0).
+bool is_relu_gradient(std::span<const dn_instruction> expression);
+
+// Evaluates an expression block by block, each instruction one vectorised pass over values in the
+// first-level cache.
+class BlockEvaluator {
+ public:
+  static constexpr int64_t kBlock = 512;  // elements; a block of one value is 2 KiB
+
+  BlockEvaluator(std::span<const dn_instruction> expression, std::vector<DType> inputs,
+                 std::vector<DType> outputs);
+
+  // What one thread needs.
+  int64_t scratch_bytes() const { return slot_count_ * kBlock * (int64_t)sizeof(float); }
+  // Whether output 0 may be written over an input: nothing is read after it is written.
+  bool in_place() const { return in_place_; }
+
+  // `count` elements of every output; input i is read at inputs[i], the same element over and over
+  // where repeat[i]. Scratch is 64-byte aligned.
+  void run(const void* const* inputs, const bool* repeat, void* const* outputs, int64_t count,
+           float* scratch) const;
+
+ private:
+  struct Instruction {
+    int32_t opcode;
+    int a, b, c;      // values
+    int slot = -1;    // where the result goes
+    int output = -1;  // or straight into this float32 output
+    float value;
+  };
+
+  std::vector<Instruction> instructions_;
+  std::vector<DType> inputs_, outputs_;
+  int64_t slot_count_ = 0;
+  bool in_place_ = false;
+};
+
+}  // namespace dn::cpu

@@ -1,0 +1,199 @@
+// Matrix products: own GEMM, raced against oneDNN's where asked for.
+#include "cpu/epilogue.h"
+#include "cpu/kernels/gemm.h"
+#include "cpu/onednn.h"
+
+namespace dn::cpu {
+
+namespace {
+
+struct Sizes {
+  int64_t rows, columns, depth, batch;
+};
+
+Sizes sizes_of(const CompileView& view, int op) {
+  const OperatorView o = view.view(op);
+  const auto& attributes = o.op().attributes<dn_matmul_attributes>();
+  const Shape &a = o.input_shape(0), &c = o.output_shape(0);
+  const int rank = c.rank();
+  Sizes s{c[rank - 2], c[rank - 1], a[a.rank() - (attributes.transpose_a ? 2 : 1)], 1};
+  for (int axis = 0; axis < rank - 2; ++axis) s.batch *= c[axis];
+  return s;
+}
+
+// A matrix that is stored row-major, or column by column ("ba").
+bool is_transposed(const LayoutRef& layout) { return layout && layout->name() == "ba"; }
+
+// A weight read by x W^T and by g W is best stored as its transpose: both the forward product and the
+// gradient x^T g then run along its rows. The first program that binds it decides.
+LayoutRef matrix_layout(const CompileView& view, int tensor, bool prefer_transposed) {
+  const TensorDeclaration& declaration = view.tensor(tensor);
+  if (declaration.shape.rank() != 2) return nullptr;
+  const LayoutRef transposed =
+      layout_of(declaration.dtype, declaration.shape, dnnl::memory::format_tag::ba);
+  if (view.free(tensor)) return prefer_transposed ? transposed : nullptr;
+  return is_transposed(view.layout(tensor)) ? view.layout(tensor) : nullptr;
+}
+
+Epilogue epilogue_of(std::span<const dn_instruction> expression) {
+  return is_relu(expression) ? Epilogue::Relu : Epilogue::Identity;
+}
+
+// Whether the product is the gradient of a parameter that is stored transposed.
+bool wants_transposed(const CompileView& view, int op) {
+  const int id = view.op(op).output(0);
+  for (int user : view.tensor(id).consumers) {
+    const Operator& optimizer = view.op(user);
+    if (optimizer.kind() != DN_OPERATOR_OPTIMIZER) continue;
+    const auto& attributes = optimizer.attributes<dn_optimizer_attributes>();
+    const int first = attributes.rule == DN_OPTIMIZER_ADAM ? 2 : 1;
+    for (int i = 0; i < attributes.count; ++i)
+      if (optimizer.input(first + attributes.count + i) == id) {
+        const int param = optimizer.input(first + i);
+        return !view.free(param) && is_transposed(view.layout(param));
+      }
+  }
+  return false;
+}
+
+KernelPlan plan_own(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const auto& attributes = operation.attributes<dn_matmul_attributes>();
+  const int a_id = operation.input(0), b_id = operation.input(1), c_id = operation.output(0);
+  const Sizes s = sizes_of(view, op);
+  const Shape &a = view.tensor(a_id).shape, &b = view.tensor(b_id).shape;
+  const LayoutRef a_layout = matrix_layout(view, a_id, false);
+  const LayoutRef b_layout = matrix_layout(view, b_id, attributes.transpose_b != 0);
+  const int threads = device_of(view).threads();
+
+  GemmParams p;
+  p.rows = s.rows, p.columns = s.columns, p.depth = s.depth, p.batch = s.batch;
+  const bool transpose_a = (attributes.transpose_a != 0) != is_transposed(a_layout);
+  const bool transpose_b = (attributes.transpose_b != 0) != is_transposed(b_layout);
+  p.transpose_a = transpose_a ? Transpose::Yes : Transpose::No;
+  p.transpose_b = transpose_b ? Transpose::Yes : Transpose::No;
+  p.lda = transpose_a ? s.rows : s.depth;
+  p.ldb = transpose_b ? s.depth : s.columns;
+  p.ldc = s.columns;
+  p.a_batch_stride = a.rank() > 2 ? s.rows * s.depth : 0;
+  p.b_batch_stride = b.rank() > 2 ? s.depth * s.columns : 0;
+  p.c_batch_stride = s.rows * s.columns;
+  p.epilogue = epilogue_of(operation.expression());
+
+  // A weight's gradient goes to the optimiser, in the weight's layout: C^T = B^T A^T, the same
+  // product with the operands exchanged.
+  LayoutRef c_layout;
+  const bool exchange = s.batch == 1 && !operation.has_input(2) && operation.expression().empty() &&
+                        wants_transposed(view, op);
+  if (exchange) {
+    c_layout = layout_of(DN_DTYPE_F32, view.tensor(c_id).shape, dnnl::memory::format_tag::ba);
+    std::swap(p.rows, p.columns);
+    std::swap(p.lda, p.ldb);
+    std::swap(p.transpose_a, p.transpose_b);
+    p.transpose_a = p.transpose_a == Transpose::Yes ? Transpose::No : Transpose::Yes;
+    p.transpose_b = p.transpose_b == Transpose::Yes ? Transpose::No : Transpose::Yes;
+    p.ldc = s.rows;
+  }
+
+  KernelPlan plan;
+  plan.inputs = {{a_id, a_layout}, {b_id, b_layout}};
+  const bool bias = operation.has_input(2);
+  if (bias) plan.inputs.push_back(row_major_slot(operation.input(2)));
+  EpiloguePass pass;
+  if (p.epilogue == Epilogue::Identity)
+    pass = EpiloguePass(view, operation, view.tensor(c_id).shape.numel(), bias ? 3 : 2);
+  for (int i = 0; i < pass.input_count(); ++i)
+    plan.inputs.push_back(row_major_slot(operation.input(3 + i)));
+  plan.outputs = {{c_id, c_layout}};
+  const int64_t gemm_bytes = scratch_aligned(gemm_scratch_bytes(p, threads));
+  plan.scratch_bytes = gemm_bytes + pass.scratch_bytes();
+  plan.kernel = make_kernel([=](const Arguments& arguments) mutable {
+    p.a = in(arguments, exchange ? 1 : 0);
+    p.b = in(arguments, exchange ? 0 : 1);
+    p.bias = bias ? in(arguments, 2) : nullptr;
+    p.c = out(arguments, 0);
+    p.scratch = gemm_bytes > 0 ? arguments.scratch : nullptr;
+    gemm(p, threads);
+    pass.run(arguments, static_cast<char*>(arguments.scratch) + gemm_bytes);
+  });
+  return plan;
+}
+
+std::string refuse_onednn(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  for (int id : operation.inputs())
+    if (id >= 0 && view.tensor(id).shape.numel() == 0) return "an input is empty";
+  // oneDNN's relu does not keep NaN.
+  if (!operation.expression().empty()) return "has an epilogue";
+  const OperatorView o = view.view(op);
+  if (o.input_shape(0).rank() != o.input_shape(1).rank()) return "one side has no batch";
+  return {};
+}
+
+dnnl::memory::desc matrix(const Shape& shape, const LayoutRef& layout, bool transpose) {
+  dnnl::memory::dims dims = dnnl_dims(shape), strides(dims.size(), 1);
+  for (int axis = (int)dims.size() - 2; axis >= 0; --axis)
+    strides[axis] = strides[axis + 1] * dims[axis + 1];
+  const size_t last = dims.size() - 1;
+  if (is_transposed(layout)) {
+    strides[last] = dims[last - 1];
+    strides[last - 1] = 1;
+  }
+  if (transpose) {
+    std::swap(dims[last], dims[last - 1]);
+    std::swap(strides[last], strides[last - 1]);
+  }
+  return {dims, dnnl::memory::data_type::f32, strides};
+}
+
+KernelPlan plan_onednn(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const auto& attributes = operation.attributes<dn_matmul_attributes>();
+  const int a_id = operation.input(0), b_id = operation.input(1), c_id = operation.output(0);
+  const Shape& c = view.tensor(c_id).shape;
+  const LayoutRef a_layout = matrix_layout(view, a_id, false);
+  const LayoutRef b_layout = matrix_layout(view, b_id, attributes.transpose_b != 0);
+  CpuDevice& device = device_of(view);
+  const ThreadScope scope(device.threads());
+  const bool bias = operation.has_input(2);
+  const auto a_desc = matrix(view.tensor(a_id).shape, a_layout, attributes.transpose_a != 0);
+  const auto b_desc = matrix(view.tensor(b_id).shape, b_layout, attributes.transpose_b != 0);
+  const auto c_desc = matrix(c, nullptr, false);
+  dnnl::memory::dims bias_dims(c.rank(), 1);
+  bias_dims.back() = c[c.rank() - 1];
+  const auto bias_desc = row_major(dnnl::memory::data_type::f32, bias_dims);
+  const auto desc = onednn::checked("matmul", [&] {
+    return onednn::matmul(device.engine(), a_desc, b_desc, bias ? &bias_desc : nullptr, c_desc);
+  });
+  KernelPlan plan;
+  plan.inputs = {{a_id, a_layout}, {b_id, b_layout}};
+  if (bias) plan.inputs.push_back(row_major_slot(operation.input(2)));
+  plan.outputs = {row_major_slot(c_id)};
+  plan.scratch_bytes = (int64_t)desc.scratchpad_desc().get_size();
+  const auto memory = [&](const dnnl::memory::desc& d) {
+    return dnnl::memory(d, device.engine(), nullptr);
+  };
+  std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, memory(a_desc)},
+                                                  {DNNL_ARG_WEIGHTS, memory(b_desc)},
+                                                  {DNNL_ARG_DST, memory(c_desc)},
+                                                  {DNNL_ARG_SCRATCHPAD, memory(desc.scratchpad_desc())}};
+  if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_desc));
+  plan.kernel = make_kernel([&device, arguments, bias, product = dnnl::matmul(desc)](
+                                const Arguments& a) mutable {
+    arguments.at(DNNL_ARG_SRC).set_data_handle(a.inputs[0]);
+    arguments.at(DNNL_ARG_WEIGHTS).set_data_handle(a.inputs[1]);
+    if (bias) arguments.at(DNNL_ARG_BIAS).set_data_handle(a.inputs[2]);
+    arguments.at(DNNL_ARG_DST).set_data_handle(a.outputs[0]);
+    arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(a.scratch);
+    product.execute(device.stream(), arguments);
+  });
+  return plan;
+}
+
+const RegisterOperator own({"own:gemm", DN_OPERATOR_MATMUL, 10, nullptr, plan_own});
+const RegisterOperator with_onednn({"onednn:matmul", DN_OPERATOR_MATMUL, 100, refuse_onednn,
+                                    plan_onednn});
+
+}  // namespace
+
+}  // namespace dn::cpu
