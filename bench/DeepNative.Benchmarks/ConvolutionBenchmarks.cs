@@ -5,7 +5,7 @@ namespace DeepNative.Benchmarks;
 /// <summary>The MNIST net's convolutions and one of a residual net, in all three directions.</summary>
 public class ConvolutionBenchmarks : OperatorBenchmarks
 {
-    public override IEnumerable<OperatorCase> Cases =>
+    public static IEnumerable<OperatorCase> Cases =>
         from direction in new[] { Direction.Forward, Direction.BackwardData, Direction.BackwardWeight }
         from geometry in new[]
         {

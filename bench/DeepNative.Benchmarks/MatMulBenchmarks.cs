@@ -5,7 +5,7 @@ namespace DeepNative.Benchmarks;
 /// <summary>The products of the MNIST nets' linear layers, and a square one for the device's peak.</summary>
 public class MatMulBenchmarks : OperatorBenchmarks
 {
-    public override IEnumerable<OperatorCase> Cases =>
+    public static IEnumerable<OperatorCase> Cases =>
     [
         Product("100x784x300", 100, 784, 300, transposeB: true),
         Product("100x256x200", 100, 256, 200, transposeB: true),

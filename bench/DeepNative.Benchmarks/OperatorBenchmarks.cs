@@ -10,12 +10,11 @@ public abstract class OperatorBenchmarks
     [ParamsSource(nameof(Devices))]
     public string Device { get; set; } = "";
 
-    [ParamsSource(nameof(Cases))]
+    // A static property of each family; BenchmarkDotNet looks it up there, and would find a virtual one twice.
+    [ParamsSource("Cases")]
     public OperatorCase Case { get; set; } = null!;
 
     public static IEnumerable<string> Devices => OperatorProgram.Devices;
-
-    public abstract IEnumerable<OperatorCase> Cases { get; }
 
     [GlobalSetup]
     public void SetUp() => _program = new OperatorProgram(Device, Case);

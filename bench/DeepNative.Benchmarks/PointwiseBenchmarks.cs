@@ -8,7 +8,7 @@ public unsafe class PointwiseBenchmarks : OperatorBenchmarks
     private static readonly long[] _shape = [100, 32, 24, 24];
     private static readonly long _count = _shape.Aggregate((a, b) => a * b);
 
-    public override IEnumerable<OperatorCase> Cases =>
+    public static IEnumerable<OperatorCase> Cases =>
     [
         Expression("relu", [_shape],
             [Input(0), Constant(0), Binary(Opcode.Max, 0, 1), Output(2)]),

@@ -5,7 +5,7 @@ namespace DeepNative.Benchmarks;
 /// <summary>The MNIST net's max poolings, forward with taps and backward, and an average.</summary>
 public class PoolingBenchmarks : OperatorBenchmarks
 {
-    public override IEnumerable<OperatorCase> Cases =>
+    public static IEnumerable<OperatorCase> Cases =>
     [
         Pool("max 3 of 100x32x24x24", PoolingMode.Max, Direction.Forward, 32, 24, 3),
         Pool("max 3 of 100x32x24x24, backward", PoolingMode.Max, Direction.BackwardData, 32, 24, 3),
