@@ -29,7 +29,9 @@ internal sealed class ExceptionTests
         Assert.That(new DeepNativeException(Status.InvalidArgument, message).Operator, Is.EqualTo(name));
 
     [TestCase("asked for 4096 bytes, 1024 bytes are free", 4096L, 1024L)]
+    [TestCase("device 'cpu' was asked for 3 MiB; 2 KiB are free, 0 MiB are used", 3L << 20, 2048L)]
     [TestCase("asked for 4096 bytes", 4096L, null)]
+    [TestCase("asked for 9000000000000000000 MiB, 1 GiB is free", null, 1L << 30)]
     [TestCase("out of memory", null, null)]
     [TestCase("asked for 99999999999999999999 bytes", null, null)]
     public void The_amounts_are_read_from_the_text(string message, long? asked, long? free)
