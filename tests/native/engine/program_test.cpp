@@ -1,0 +1,268 @@
+// Building, compiling and running programs through the C ABI.
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "program_builder.h"
+
+namespace {
+
+const std::vector<dn_instruction> kRelu = {{DN_OPCODE_INPUT, 0, 0, 0, 0},
+                                           {DN_OPCODE_CONSTANT, 0, 0, 0, 0},
+                                           {DN_OPCODE_MAX, 0, 1, 0, 0},
+                                           {DN_OPCODE_OUTPUT, 2, 0, 0, 0}};
+
+dn_matmul_attributes matmul(bool transpose_a, bool transpose_b) {
+  return {sizeof(dn_matmul_attributes), transpose_a, transpose_b, 0, nullptr};
+}
+
+dn_report_summary summary_of(dn_program* program, std::vector<dn_report_entry>* entries = nullptr) {
+  dn_report* raw = nullptr;
+  EXPECT_OK(dn_program_report(program, &raw));
+  Handle<dn_report> report(raw);
+  dn_report_summary summary{};
+  summary.struct_size = sizeof summary;
+  EXPECT_OK(dn_report_get_summary(report.get(), &summary));
+  for (int32_t i = 0; entries && i < summary.entry_count; ++i) {
+    dn_report_entry entry{};
+    entry.struct_size = sizeof entry;
+    EXPECT_OK(dn_report_get_entry(report.get(), i, &entry));
+    entries->push_back(entry);
+  }
+  return summary;
+}
+
+}  // namespace
+
+TEST(Program, BroadcastsAndRounds) {
+  auto device = open_cpu();
+  auto x = make_tensor(device.get(), {2, 3}, {1, 2, 3, 4, 5, 6});
+  auto row = make_tensor(device.get(), {3}, {10, 20, 30});
+  auto column = make_tensor(device.get(), {2, 1}, {1, -1});
+  auto y = make_tensor(device.get(), {2, 3});
+  ProgramBuilder program(device.get());
+  const int ids[] = {program.bind(x), program.bind(row), program.bind(column), program.bind(y)};
+  const int product = program.transient({2, 3});
+  ASSERT_OK(program.multiply(ids[0], ids[1], product));
+  ASSERT_OK(program.multiply(product, ids[2], ids[3]));
+  ASSERT_OK(program.compile());
+  ASSERT_OK(program.run());
+  EXPECT_EQ(read(y.get(), 6), (std::vector<float>{10, 40, 90, -40, -100, -180}));
+}
+
+TEST(Program, MatMulInAllTranspositions) {
+  auto device = open_cpu();
+  const std::vector<float> a{1, 2, 3, 4, 5, 6}, at{1, 4, 2, 5, 3, 6};
+  const std::vector<float> b{1, 0, 2, 1, 0, 3}, bt{1, 2, 0, 0, 1, 3};
+  const std::vector<float> expected{5, 11, 14, 23};
+  for (int transposed = 0; transposed < 4; ++transposed) {
+    const bool ta = transposed & 1, tb = transposed & 2;
+    auto left = ta ? make_tensor(device.get(), {3, 2}, at) : make_tensor(device.get(), {2, 3}, a);
+    auto right = tb ? make_tensor(device.get(), {2, 3}, bt) : make_tensor(device.get(), {3, 2}, b);
+    auto c = make_tensor(device.get(), {2, 2});
+    ProgramBuilder program(device.get());
+    const auto attributes = matmul(ta, tb);
+    const int l = program.bind(left), r = program.bind(right), out = program.bind(c);
+    ASSERT_OK(program.add(DN_OPERATOR_MATMUL, &attributes, {l, r}, {out}));
+    ASSERT_OK(program.compile());
+    ASSERT_OK(program.run());
+    EXPECT_EQ(read(c.get(), 4), expected);
+    EXPECT_EQ(read(right.get(), 6), tb ? bt : b) << "the layout shows outside";
+  }
+}
+
+TEST(Program, ShapesAreCheckedWithNames) {
+  auto device = open_cpu();
+  auto a = make_tensor(device.get(), {2, 3}), b = make_tensor(device.get(), {4, 2});
+  auto c = make_tensor(device.get(), {2, 2});
+  ProgramBuilder program(device.get());
+  const int ids[] = {program.bind(a), program.bind(b), program.bind(c)};
+  const auto attributes = matmul(false, false);
+  EXPECT_FAILS(program.add(DN_OPERATOR_MATMUL, &attributes, {ids[0], ids[1]}, {ids[2]}, "fc1"),
+               DN_SHAPE_MISMATCH, "operator 'fc1' (MatMul): a is (2, 3) and b is (4, 2)");
+  EXPECT_FAILS(program.multiply(ids[0], ids[1], ids[2]), DN_SHAPE_MISMATCH, "do not broadcast");
+  EXPECT_FAILS(program.add((dn_operator_kind)77, nullptr, {}, {}), DN_INVALID_ARGUMENT, "kind 77");
+  EXPECT_FAILS(program.multiply(ids[0], 55, ids[2]), DN_INVALID_ARGUMENT, "input id 55");
+  const int unwritten = program.transient({2, 3});
+  EXPECT_FAILS(program.multiply(ids[0], unwritten, program.transient({2, 3})), DN_INVALID_ARGUMENT,
+               "no operator has written");
+  EXPECT_FAILS(program.run(), DN_INVALID_ARGUMENT, "not compiled");
+  EXPECT_FAILS(program.compile(), DN_INVALID_ARGUMENT, "no operators");
+}
+
+TEST(Program, MalformedExpressionsAreRefused) {
+  auto device = open_cpu();
+  auto x = make_tensor(device.get(), {2});
+  ProgramBuilder program(device.get());
+  const int id = program.bind(x);
+  EXPECT_FAILS(program.pointwise({{DN_OPCODE_ADD, 0, 1, 0, 0}}, {id}, {id}), DN_INVALID_ARGUMENT,
+               "not defined before");
+  EXPECT_FAILS(program.pointwise({{DN_OPCODE_INPUT, 3, 0, 0, 0}}, {id}, {id}), DN_INVALID_ARGUMENT,
+               "reads input 3 of 1");
+  EXPECT_FAILS(program.pointwise({{DN_OPCODE_INPUT, 0, 0, 0, 0}}, {id}, {id}), DN_INVALID_ARGUMENT,
+               "no instruction writes output 0");
+  EXPECT_FAILS(program.pointwise({{1234, 0, 0, 0, 0}}, {id}, {id}), DN_INVALID_ARGUMENT,
+               "unknown opcode 1234");
+}
+
+TEST(Program, ALabelOutsideTheClassesIsNamed) {
+  auto device = open_cpu();
+  auto logits = make_tensor(device.get(), {2, 3}, {1, 2, 3, 4, 5, 6});
+  auto loss = make_tensor(device.get(), {});
+  auto labels = make_tensor(device.get(), {2}, {}, DN_DTYPE_I32);
+  ProgramBuilder program(device.get());
+  const dn_softmax_cross_entropy_attributes attributes{sizeof attributes, 0.5f};
+  const int ids[] = {program.bind(logits), program.bind(labels), program.bind(loss)};
+  ASSERT_OK(program.add(DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, &attributes, {ids[0], ids[1]}, {ids[2]}));
+  ASSERT_OK(program.compile());
+  const int32_t bad[] = {0, 3}, good[] = {0, 2};
+  ASSERT_OK(dn_tensor_write(labels.get(), bad, sizeof bad));
+  EXPECT_FAILS(program.run(), DN_INVALID_ARGUMENT, "label 3 of sample 1 is outside the classes 0 to 2");
+  ASSERT_OK(dn_tensor_write(labels.get(), good, sizeof good));
+  ASSERT_OK(program.run());
+  // log(1 + e + e^2) - 0 for the first, - 2 for the second.
+  const double log_sum = std::log(1 + std::exp(1.0) + std::exp(2.0));
+  EXPECT_NEAR(read(loss.get(), 1)[0], 0.5 * (log_sum + log_sum - 2), 1e-6);
+}
+
+// conv -> max pooling -> relu run as one kernel; the values are those of the plain definition.
+TEST(Program, ConvolutionPoolingAndReluBecomeOneKernel) {
+  auto device = open_cpu();
+  const int n = 2, c = 16, size = 6, k = 16, r = 3, conv = size - r + 1, pooled = conv / 2;
+  std::vector<float> x(n * c * size * size), w(k * c * r * r), b(k);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = (float)((i * 7919) % 13) - 6;
+  for (size_t i = 0; i < w.size(); ++i) w[i] = (float)((i * 104729) % 7) - 3;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = (float)i - 8;
+  auto x_tensor = make_tensor(device.get(), {n, c, size, size}, x);
+  auto w_tensor = make_tensor(device.get(), {k, c, r, r}, w);
+  auto b_tensor = make_tensor(device.get(), {k}, b);
+  auto y_tensor = make_tensor(device.get(), {n, k, pooled, pooled});
+  ProgramBuilder program(device.get());
+  dn_convolution_attributes convolution{};
+  convolution.struct_size = sizeof convolution;
+  convolution.direction = DN_FORWARD;
+  convolution.spatial_rank = 2;
+  convolution.groups = 1;
+  dn_pooling_attributes pooling{};
+  pooling.struct_size = sizeof pooling;
+  pooling.direction = DN_FORWARD;
+  pooling.mode = DN_POOLING_MAX;
+  pooling.spatial_rank = 2;
+  for (int i = 0; i < 2; ++i) {
+    convolution.stride[i] = convolution.dilation[i] = 1;
+    pooling.kernel[i] = pooling.stride[i] = 2;
+  }
+  const int ids[] = {program.bind(x_tensor), program.bind(w_tensor), program.bind(b_tensor),
+                     program.bind(y_tensor)};
+  const int dense = program.transient({n, k, conv, conv});
+  const int small = program.transient({n, k, pooled, pooled});
+  ASSERT_OK(program.add(DN_OPERATOR_CONVOLUTION, &convolution, {ids[0], ids[1], ids[2]}, {dense},
+                        "conv"));
+  ASSERT_OK(program.add(DN_OPERATOR_POOLING, &pooling, {dense}, {small}, "pool"));
+  ASSERT_OK(program.pointwise(kRelu, {small}, {ids[3]}, "relu"));
+  ASSERT_OK(program.compile());
+  ASSERT_OK(program.run());
+  const std::vector<float> y = read(y_tensor.get(), (size_t)n * k * pooled * pooled);
+  for (int in = 0; in < n; ++in)
+    for (int ik = 0; ik < k; ++ik)
+      for (int p = 0; p < pooled; ++p)
+        for (int q = 0; q < pooled; ++q) {
+          double best = 0;  // relu
+          for (int tap = 0; tap < 4; ++tap) {
+            double sum = b[ik];
+            for (int ic = 0; ic < c; ++ic)
+              for (int ir = 0; ir < r; ++ir)
+                for (int is = 0; is < r; ++is)
+                  sum += (double)x[((in * c + ic) * size + 2 * p + tap / 2 + ir) * size + 2 * q +
+                                   tap % 2 + is] *
+                         w[((ik * c + ic) * r + ir) * r + is];
+            best = std::max(best, sum);
+          }
+          ASSERT_EQ(y[((in * k + ik) * pooled + p) * pooled + q], best);  // small integers: exact
+        }
+  std::vector<dn_report_entry> entries;
+  summary_of(program.get(), &entries);
+  bool fused = false;
+  for (const auto& entry : entries)
+    fused |= entry.operator_count == 3 && std::string(entry.kernel) == "own:conv_pool";
+  EXPECT_TRUE(fused);
+}
+
+TEST(Program, TransientsShareMemory) {
+  auto device = open_cpu();
+  auto x = make_tensor(device.get(), {1024});
+  ProgramBuilder program(device.get());
+  const int id = program.bind(x);
+  int current = id;
+  for (int i = 0; i < 8; ++i) {
+    const int next = i == 7 ? id : program.transient({1024});
+    ASSERT_OK(program.multiply(current, current, next));
+    current = next;
+  }
+  ASSERT_OK(program.compile());
+  ASSERT_OK(program.run());
+  const dn_report_summary summary = summary_of(program.get());
+  EXPECT_LT(summary.transient_peak_bytes, summary.transient_sum_bytes);
+  EXPECT_EQ(summary.run_count, 1);
+}
+
+TEST(Program, ReshapeKeepsRowMajorOrder) {
+  auto device = open_cpu();
+  auto x = make_tensor(device.get(), {2, 3}, {1, 2, 3, 4, 5, 6});
+  auto y = make_tensor(device.get(), {3, 2}), one = make_tensor(device.get(), {}, {1});
+  ProgramBuilder program(device.get());
+  const int ids[] = {program.bind(x), program.bind(y), program.bind(one)};
+  const int reshaped = program.transient({3, 2});
+  ASSERT_OK(program.add(DN_OPERATOR_RESHAPE, nullptr, {ids[0]}, {reshaped}));
+  ASSERT_OK(program.multiply(reshaped, ids[2], ids[1]));
+  ASSERT_OK(program.compile());
+  ASSERT_OK(program.run());
+  EXPECT_EQ(read(y.get(), 6), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+}
+
+TEST(Program, ProfileTimesEveryStep) {
+  auto device = open_cpu();
+  auto x = make_tensor(device.get(), {4096});
+  ProgramBuilder program(device.get());
+  const int id = program.bind(x);
+  ASSERT_OK(program.multiply(id, id, id));
+  ASSERT_OK(program.compile());
+  ASSERT_OK(dn_program_profile(program.get(), 1));
+  for (int i = 0; i < 3; ++i) ASSERT_OK(program.run());
+  std::vector<dn_report_entry> entries;
+  const dn_report_summary summary = summary_of(program.get(), &entries);
+  EXPECT_EQ(summary.profiled_run_count, 3);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_GT(entries[0].total_us, 0);
+  EXPECT_EQ(entries[0].operations, 4096);
+  EXPECT_STREQ(entries[0].name, "multiply");
+}
+
+TEST(Program, TwoThreadsInOneProgramAreRefused) {
+  auto device = open_cpu(1);
+  auto x = make_tensor(device.get(), {1 << 20});
+  ProgramBuilder program(device.get(), "shared");
+  const int id = program.bind(x);
+  for (int i = 0; i < 20; ++i) ASSERT_OK(program.multiply(id, id, id));
+  ASSERT_OK(program.compile());
+  std::atomic<int> busy{0}, done{0}, other{0};
+  const auto work = [&] {
+    for (int i = 0; i < 50; ++i) {
+      const dn_status status = program.run();
+      if (status == DN_BUSY) {
+        EXPECT_NE(std::string(dn_last_error()).find("'shared' is running on another thread"),
+                  std::string::npos);
+      }
+      ++(status == DN_BUSY ? busy : status == DN_OK ? done : other);
+    }
+  };
+  while (busy == 0 && done < 5000) {
+    std::thread first(work), second(work);
+    first.join();
+    second.join();
+  }
+  EXPECT_GT(busy, 0);
+  EXPECT_GT(done, 0);
+  EXPECT_EQ(other, 0);
+  EXPECT_OK(program.run());
+}
