@@ -36,12 +36,6 @@ void run_tile(const Tile& t) {
   const int64_t a_depth = kTransposedA ? t.a_depth : 1;
   const int64_t b_depth = t.b_depth, depth = t.depth;
 
-  // C's lines come in for writing while the sums run.
-#pragma GCC unroll 32
-  for (int i = 0; i < kHeight; ++i)
-#pragma GCC unroll 8
-    for (int j = 0; j < kWidth; ++j) __builtin_prefetch(t.c + i * t.ldc + j * kLanes, 1);
-
   vf sum[kHeight][kWidth];
 #pragma GCC unroll 32
   for (int i = 0; i < kHeight; ++i)
@@ -63,23 +57,33 @@ void run_tile(const Tile& t) {
     b += b_depth;
   }
 
-  const vf scale = broadcast(t.scale ? *t.scale : 1.0f);
+  // One branch an option, not one an element.
+  const auto for_each_sum = [&](auto function) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kHeight; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < kWidth; ++j) sum[i][j] = function(sum[i][j], i, j);
+  };
+  if (t.scale) {
+    const vf scale = broadcast(*t.scale);
+    for_each_sum([&](vf v, int, int) { return v * scale; });
+  }
+  if (t.add_c) for_each_sum([&](vf v, int i, int j) { return v + read(t.c + i * t.ldc, j); });
+  if (t.bias) for_each_sum([&](vf v, int, int j) { return v + read(t.bias, j); });
+  if (t.epilogue == Epilogue::Relu) for_each_sum([&](vf v, int, int) { return v < 0 ? vf{} : v; });
+  if (t.epilogue == Epilogue::ReluBackward)
+    for_each_sum(
+        [&](vf v, int i, int j) { return read(t.activation + i * t.ldc, j) <= 0 ? vf{} : v; });
+
 #pragma GCC unroll 32
   for (int i = 0; i < kHeight; ++i) {
     float* c = t.c + i * t.ldc;
 #pragma GCC unroll 8
     for (int j = 0; j < kWidth; ++j) {
-      vf v = sum[i][j];
-      if (t.scale) v *= scale;
-      if (t.add_c) v += read(c, j);
-      if (t.bias) v += read(t.bias, j);
-      if (t.epilogue == Epilogue::Relu) v = v < 0 ? vf{} : v;
-      if (t.epilogue == Epilogue::ReluBackward)
-        v = read(t.activation + i * t.ldc, j) <= 0 ? vf{} : v;
       if (j + 1 < kWidth)
-        store(c + j * kLanes, v);
+        store(c + j * kLanes, sum[i][j]);
       else
-        store(c + j * kLanes, v, mask);
+        store(c + j * kLanes, sum[i][j], mask);
     }
   }
 }
