@@ -29,7 +29,7 @@ public class InteropBenchmarks
         _device.Dispose();
     }
 
-    [Benchmark(Baseline = true, Description = "managed call, not inlined")]
+    [Benchmark(Description = "managed call, not inlined")]
     [MethodImpl(MethodImplOptions.NoInlining)]
     public int Managed() => _version;
 

@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using DeepNative;
 using DeepNative.Benchmarks;
@@ -17,6 +18,8 @@ catch (NativeLibraryException e)
     return 1;
 }
 // The minimum is what the call costs; on a busy machine the mean also holds what others took.
-var config = ManualConfig.Create(DefaultConfig.Instance).AddColumn(StatisticColumn.Min, StatisticColumn.Median, new RateColumn());
+var config = ManualConfig.Create(DefaultConfig.Instance)
+    .AddColumn(StatisticColumn.Min, StatisticColumn.Median, new RateColumn())
+    .WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(40));
 BenchmarkSwitcher.FromAssembly(typeof(RateColumn).Assembly).Run(args, config);
 return 0;

@@ -22,7 +22,7 @@ internal sealed class RateColumn : IColumn
 
     public UnitType UnitType => UnitType.Dimensionless;
 
-    public string Legend => "Work of the plain algorithm over the mean time";
+    public string Legend => "Work of the plain algorithm over the median time";
 
     public bool IsAvailable(Summary summary) => summary.BenchmarksCases.Any(c => Case(c) is not null);
 
@@ -37,8 +37,8 @@ internal sealed class RateColumn : IColumn
             return "-";
         // Work per nanosecond is 10^9 of it per second.
         return work.Operations > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{work.Operations / statistics.Mean:F1} GFLOP/s")
-            : string.Create(CultureInfo.InvariantCulture, $"{work.Bytes / statistics.Mean:F1} GB/s");
+            ? string.Create(CultureInfo.InvariantCulture, $"{work.Operations / statistics.Median:F1} GFLOP/s")
+            : string.Create(CultureInfo.InvariantCulture, $"{work.Bytes / statistics.Median:F2} GB/s");
     }
 
     private static OperatorCase? Case(BenchmarkCase benchmark) =>
