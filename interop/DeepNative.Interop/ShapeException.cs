@@ -15,6 +15,15 @@ public sealed class ShapeException : DeepNativeException
         : base(Status.ShapeMismatch, $"{layer}: found {found}, expected {expected}") =>
         (Layer, Expected, Found) = (layer, expected, found);
 
+    /// <summary>An exception with the text of a shape rule that knows its layer.</summary>
+    /// <param name="message">Names the layer, what was found and what was expected.</param>
+    /// <param name="layer">The layer's path in the model; empty outside of one.</param>
+    /// <param name="expected">What it needs.</param>
+    /// <param name="found">What it got.</param>
+    public ShapeException(string message, string layer, string expected, string found)
+        : base(Status.ShapeMismatch, message) =>
+        (Layer, Expected, Found) = (layer, expected, found);
+
     /// <summary>The layer's path in the model; null when the engine found the mismatch.</summary>
     public string? Layer { get; }
 
