@@ -1,0 +1,17 @@
+namespace DeepNative;
+
+/// <summary>How a graph becomes a program.</summary>
+public sealed record CompileOptions
+{
+    /// <summary>Optimised, without a race: the same program to the bit each time.</summary>
+    public static CompileOptions Default { get; } = new();
+
+    /// <summary>Whether to remove, merge and join operators; off only to look for a defect.</summary>
+    public bool Optimize { get; init; } = true;
+
+    /// <summary>
+    /// Time that the engine may spend measuring kernels against each other, in milliseconds; 0: it takes
+    /// the first of its preference. Different kernels round differently.
+    /// </summary>
+    public int RaceMilliseconds { get; init; }
+}

@@ -1,0 +1,271 @@
+using DeepNative.Interop;
+
+namespace DeepNative.Operators;
+
+/// <summary>
+/// Element-wise functions. They compute in float32 and give float32, convert inputs of other data types,
+/// and broadcast by NumPy's rule: shapes are aligned at their last dimension, and dimensions of 1 repeat.
+/// The gradient of a repeated input is summed. Chains of them become one operator when compiled.
+/// </summary>
+/// <remarks>All throw <see cref="ShapeException"/> where shapes do not broadcast.</remarks>
+public static class Pointwise
+{
+    private static readonly Expression _relu = Compose(1, (e, x) => [e.Binary(Opcode.Max, x[0], e.Constant(0f))]);
+    private static readonly Expression _reluGradient = Compose(2, (e, x) => [e.Mul(x[0], e.Binary(Opcode.Gt, x[1], e.Constant(0f)))]);
+
+    /// <summary>max(x, 0) over one input: the form that the engine joins with pooling and convolution.</summary>
+    internal static Expression ReluExpression => _relu;
+
+    /// <summary>g * (y &gt; 0) over the gradient and the output of relu.</summary>
+    internal static Expression ReluGradientExpression => _reluGradient;
+
+    /// <summary>left + right.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Add(Value left, Value right) => Binary(nameof(Add), Opcode.Add, left, right);
+
+    /// <summary>left - right.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Subtract(Value left, Value right) => Binary(nameof(Subtract), Opcode.Sub, left, right);
+
+    /// <summary>left * right.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Multiply(Value left, Value right) => Binary(nameof(Multiply), Opcode.Mul, left, right);
+
+    /// <summary>left / right.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Divide(Value left, Value right) => Binary(nameof(Divide), Opcode.Div, left, right);
+
+    /// <summary>
+    /// The smaller of both; NaN where either is. Where they are equal the right one gets the gradient, or
+    /// nobody when one is a constant.
+    /// </summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Minimum(Value left, Value right) => Binary(nameof(Minimum), Opcode.Min, left, right);
+
+    /// <summary>
+    /// The larger of both; NaN where either is. Where they are equal the right one gets the gradient, or
+    /// nobody when one is a constant.
+    /// </summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Maximum(Value left, Value right) => Binary(nameof(Maximum), Opcode.Max, left, right);
+
+    /// <summary>left to the power of right.</summary>
+    /// <param name="left">The base; negative only for whole exponents.</param>
+    /// <param name="right">The exponent, of a shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Power(Value left, Value right) => Binary(nameof(Power), Opcode.Pow, left, right);
+
+    /// <summary>1 where left &lt; right, else 0; no gradient.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Less(Value left, Value right) => Binary(nameof(Less), Opcode.Lt, left, right);
+
+    /// <summary>1 where left &lt;= right, else 0; no gradient.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value LessOrEqual(Value left, Value right) => Binary(nameof(LessOrEqual), Opcode.Le, left, right);
+
+    /// <summary>1 where left &gt; right, else 0; no gradient.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Greater(Value left, Value right) => Binary(nameof(Greater), Opcode.Gt, left, right);
+
+    /// <summary>1 where left &gt;= right, else 0; no gradient.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value GreaterOrEqual(Value left, Value right) => Binary(nameof(GreaterOrEqual), Opcode.Ge, left, right);
+
+    /// <summary>1 where both are equal, else 0; NaN equals nothing; no gradient.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Equal(Value left, Value right) => Binary(nameof(Equal), Opcode.Eq, left, right);
+
+    /// <summary>0 where both are equal, else 1; no gradient.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value NotEqual(Value left, Value right) => Binary(nameof(NotEqual), Opcode.Ne, left, right);
+
+    /// <summary>condition != 0 ? left : right, element by element; the condition has no gradient.</summary>
+    /// <param name="condition">Any shape.</param>
+    /// <param name="left">A shape that broadcasts with it.</param>
+    /// <param name="right">A shape that broadcasts with both.</param>
+    /// <returns>The broadcast shape.</returns>
+    public static Value Select(Value condition, Value left, Value right)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        var expression = Compose(3, (e, x) => [e.Select(x[0], x[1], x[2])]);
+        return PointwiseNode.Create(condition.Graph, nameof(Select), expression, [condition, left, right]);
+    }
+
+    /// <summary>-x.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Negate(Value x) => Unary(nameof(Negate), Opcode.Neg, x);
+
+    /// <summary>|x|; the gradient at 0 is 0.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Abs(Value x) => Unary(nameof(Abs), Opcode.Abs, x);
+
+    /// <summary>The square root; NaN below 0.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Sqrt(Value x) => Unary(nameof(Sqrt), Opcode.Sqrt, x);
+
+    /// <summary>1 / sqrt(x).</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value ReciprocalSqrt(Value x) => Unary(nameof(ReciprocalSqrt), Opcode.Rsqrt, x);
+
+    /// <summary>e to the power of x.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Exp(Value x) => Unary(nameof(Exp), Opcode.Exp, x);
+
+    /// <summary>exp(x) - 1, accurate near 0.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value ExpMinusOne(Value x) => Unary(nameof(ExpMinusOne), Opcode.Expm1, x);
+
+    /// <summary>The natural logarithm.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Log(Value x) => Unary(nameof(Log), Opcode.Log, x);
+
+    /// <summary>ln(1 + x), accurate near 0.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value LogOnePlus(Value x) => Unary(nameof(LogOnePlus), Opcode.Log1p, x);
+
+    /// <summary>The hyperbolic tangent.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Tanh(Value x) => Unary(nameof(Tanh), Opcode.Tanh, x);
+
+    /// <summary>1 / (1 + exp(-x)).</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Sigmoid(Value x) => Unary(nameof(Sigmoid), Opcode.Sigmoid, x);
+
+    /// <summary>The error function.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Erf(Value x) => Unary(nameof(Erf), Opcode.Erf, x);
+
+    /// <summary>The largest whole number not above x; no gradient.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Floor(Value x) => Unary(nameof(Floor), Opcode.Floor, x);
+
+    /// <summary>max(x, 0); NaN stays NaN. Its gradient is g * (y > 0).</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Relu(Value x) => Apply(nameof(Relu), x, _relu, _reluGradient);
+
+    /// <summary>x above 0, slope * x elsewhere.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="slope">The slope below 0.</param>
+    /// <returns>The same shape.</returns>
+    public static Value LeakyRelu(Value x, float slope = 0.01f)
+    {
+        var expression = Compose(1, (e, v) => [e.Select(e.Binary(Opcode.Gt, v[0], e.Constant(0f)), v[0], e.Mul(v[0], e.Constant(slope)))]);
+
+        // The output has the input's sign only for a slope above 0; it stands in for the input there.
+        var gradient = slope > 0f
+            ? Compose(2, (e, v) => [e.Mul(v[0], e.Select(e.Binary(Opcode.Gt, v[1], e.Constant(0f)), e.Constant(1f), e.Constant(slope)))])
+            : null;
+        return Apply(nameof(LeakyRelu), x, expression, gradient);
+    }
+
+    /// <summary>x above 0, alpha * (exp(x) - 1) elsewhere (Clevert, Unterthiner, Hochreiter: "ELU", 2016).</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="alpha">Minus the limit at minus infinity; above 0.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">alpha is not above 0.</exception>
+    public static Value Elu(Value x, float alpha = 1f)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(alpha);
+        var expression = Compose(1, (e, v) =>
+            [e.Select(e.Binary(Opcode.Gt, v[0], e.Constant(0f)), v[0], e.Mul(e.Unary(Opcode.Expm1, v[0]), e.Constant(alpha)))]);
+        var gradient = Compose(2, (e, v) =>
+            [e.Mul(v[0], e.Select(e.Binary(Opcode.Gt, v[1], e.Constant(0f)), e.Constant(1f), e.Add(v[1], e.Constant(alpha))))]);
+        return Apply(nameof(Elu), x, expression, gradient);
+    }
+
+    /// <summary>ln(1 + exp(x)), as max(x, 0) + ln(1 + exp(-|x|)), which does not overflow.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Softplus(Value x)
+    {
+        var expression = Compose(1, (e, v) =>
+        {
+            var tail = e.Unary(Opcode.Log1p, e.Unary(Opcode.Exp, e.Unary(Opcode.Neg, e.Unary(Opcode.Abs, v[0]))));
+            return [e.Add(e.Binary(Opcode.Max, v[0], e.Constant(0f)), tail)];
+        });
+
+        // sigmoid(x) = 1 - exp(-y)
+        var gradient = Compose(2, (e, v) =>
+            [e.Mul(v[0], e.Unary(Opcode.Neg, e.Unary(Opcode.Expm1, e.Unary(Opcode.Neg, v[1]))))]);
+        return Apply(nameof(Softplus), x, expression, gradient);
+    }
+
+    /// <summary>
+    /// The same numbers in another data type: rounded to nearest even, saturated. Gradients pass between
+    /// floating-point types.
+    /// </summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="dtype">The data type of the result.</param>
+    /// <returns>The same shape.</returns>
+    public static Value Cast(Value x, DType dtype)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        return PointwiseNode.Create(x.Graph, nameof(Cast), Compose(1, (_, v) => [v[0]]), [x], dtype);
+    }
+
+    /// <summary>x repeated to the shape that it has together with another value.</summary>
+    internal static Value Expand(Value x, Value like) =>
+        x.Shape == like.Shape ? x : PointwiseNode.Create(x.Graph, nameof(Expand), Compose(1, (_, v) => [v[0]]), [x, like]);
+
+    /// <summary>An expression of some inputs.</summary>
+    internal static Expression Compose(int inputCount, Func<ExpressionBuilder, int[], int[]> outputs)
+    {
+        var builder = new ExpressionBuilder();
+        var inputs = new int[inputCount];
+        for (var i = 0; i < inputCount; i++) inputs[i] = builder.Input(i);
+        return builder.Build(outputs(builder, inputs));
+    }
+
+    private static Value Unary(string name, Opcode opcode, Value x) =>
+        Apply(name, x, Compose(1, (e, v) => [e.Unary(opcode, v[0])]), null);
+
+    private static Value Binary(string name, Opcode opcode, Value left, Value right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        ArgumentNullException.ThrowIfNull(right);
+        return PointwiseNode.Create(left.Graph, name, Compose(2, (e, v) => [e.Binary(opcode, v[0], v[1])]), [left, right]);
+    }
+
+    private static Value Apply(string name, Value x, Expression expression, Expression? derivativeByOutput)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        return PointwiseNode.Create(x.Graph, name, expression, [x], derivativeByOutput: derivativeByOutput);
+    }
+}

@@ -1,0 +1,226 @@
+using DeepNative.Interop;
+
+namespace DeepNative.Operators;
+
+/// <summary>An expression over broadcast inputs; all outputs have the broadcast shape.</summary>
+internal sealed class PointwiseNode : Node
+{
+    private readonly string _operatorName;
+    private readonly Expression? _derivativeByOutput;
+
+    private PointwiseNode(Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value> inputs, Shape shape, ReadOnlySpan<DType> dtypes, Expression? derivativeByOutput)
+        : base(graph, [.. inputs])
+    {
+        _operatorName = operatorName;
+        _derivativeByOutput = derivativeByOutput;
+        Expression = expression;
+        foreach (var dtype in dtypes) AddOutput(dtype, shape);
+    }
+
+    public Expression Expression { get; private set; }
+
+    public Shape Shape => Outputs[0].Shape;
+
+    public override string OperatorName => _operatorName;
+
+    public override object? Attributes => (Expression, string.Join(',', Outputs.Select(o => o.DType)));
+
+    /// <summary>Adds an expression of one output to the graph, or returns what it amounts to: an input or a constant.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="operatorName">The name in messages.</param>
+    /// <param name="expression">The expression.</param>
+    /// <param name="inputs">Its inputs; null where the expression does not use one.</param>
+    /// <param name="dtype">The output's data type.</param>
+    /// <param name="derivativeByOutput">
+    /// For an expression of one input: its gradient as an expression of the output's gradient (input 0) and
+    /// the output (input 1), where that is better than the generic rules.
+    /// </param>
+    public static Value Create(Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? derivativeByOutput = null)
+    {
+        var shape = BroadcastShape(graph, operatorName, inputs);
+        var (normal, used) = Normalize(expression, inputs, shape);
+        if (normal.IsCopy && used[0].Shape == shape && used[0].DType == dtype) return used[0];
+        if (used.Length == 0 && dtype == DType.Float32) return graph.Constant(normal.Instructions[0].Value);
+        return graph.Add(new PointwiseNode(graph, operatorName, normal, used, shape, [dtype], derivativeByOutput)).Outputs[0];
+    }
+
+    /// <summary>
+    /// The same function with each input once, constants inside the expression, inputs numbered in the
+    /// order of use, and unused ones gone unless the shape comes from them.
+    /// </summary>
+    public static (Expression Expression, Value[] Inputs) Normalize(Expression expression, ReadOnlySpan<Value?> inputs, Shape shape)
+    {
+        var builder = new ExpressionBuilder();
+        var distinct = new List<Value>();
+        var stands = new int[inputs.Length];
+        for (var i = 0; i < stands.Length; i++)
+        {
+            if (inputs[i] is not { } input) continue;
+            if (input.Producer is ConstantNode constant)
+            {
+                stands[i] = builder.Constant(constant.Number);
+                continue;
+            }
+
+            var place = distinct.IndexOf(input);
+            if (place < 0)
+            {
+                place = distinct.Count;
+                distinct.Add(input);
+            }
+
+            stands[i] = builder.Input(place);
+        }
+
+        var values = builder.Append(expression, stands);
+        var outputs = new int[expression.OutputCount];
+        for (var i = 0; i < outputs.Length; i++) outputs[i] = values[expression.OutputValue(i)];
+        return Renumber(builder.Build(outputs), distinct, shape);
+    }
+
+    /// <summary>One node that computes this one's outputs, reading another's through its expression.</summary>
+    /// <param name="producer">A pointwise node of one output, which this one reads.</param>
+    /// <param name="keepOutput">Whether the producer's output becomes an output of the joined node.</param>
+    /// <returns>The joined expression and its inputs; this node's outputs first.</returns>
+    public (Expression Expression, Value[] Inputs) Join(PointwiseNode producer, bool keepOutput)
+    {
+        var builder = new ExpressionBuilder();
+        var inputs = new List<Value?>();
+        var produced = Append(builder, producer, inputs, null, 0)[producer.Expression.OutputValue(0)];
+        var values = Append(builder, this, inputs, producer.Outputs[0], produced);
+        var outputs = new List<int>();
+        for (var i = 0; i < Expression.OutputCount; i++) outputs.Add(values[Expression.OutputValue(i)]);
+        if (keepOutput) outputs.Add(produced);
+        return Normalize(builder.Build([.. outputs]), [.. inputs], Shape);
+    }
+
+    /// <summary>One node that computes the outputs of two that do not read each other; this one's first.</summary>
+    public (Expression Expression, Value[] Inputs) Merge(PointwiseNode other)
+    {
+        var builder = new ExpressionBuilder();
+        var inputs = new List<Value?>();
+        var mine = Append(builder, this, inputs, null, 0);
+        var theirs = Append(builder, other, inputs, null, 0);
+        var outputs = new List<int>();
+        for (var i = 0; i < Expression.OutputCount; i++) outputs.Add(mine[Expression.OutputValue(i)]);
+        for (var i = 0; i < other.Expression.OutputCount; i++) outputs.Add(theirs[other.Expression.OutputValue(i)]);
+        return Normalize(builder.Build([.. outputs]), [.. inputs], Shape);
+    }
+
+    /// <summary>Changes the node in place; for passes only.</summary>
+    public void Become(Expression expression, ReadOnlySpan<Value> inputs, ReadOnlySpan<Value> outputs)
+    {
+        Expression = expression;
+        SetInputs([.. inputs]);
+        AdoptOutputs(outputs);
+    }
+
+    public override Value?[] Derivative(DerivativeContext context)
+    {
+        var gradients = new Value?[Inputs.Count];
+        var hasGradient = new bool[Outputs.Count];
+        var terms = new List<Value?>();
+        for (var i = 0; i < hasGradient.Length; i++)
+        {
+            terms.Add(context.GradOutput(i));
+            hasGradient[i] = terms[i] is not null;
+        }
+
+        terms.AddRange(Inputs);
+        terms.AddRange(Outputs);
+        for (var i = 0; i < gradients.Length; i++)
+        {
+            if (!context.Needs(i)) continue;
+            var gradient = _derivativeByOutput is not null
+                ? Create(Graph, OperatorName, _derivativeByOutput, [terms[0], Outputs[0]])
+                : ExpressionDerivative.Build(Expression, gradients.Length, i, hasGradient) is { } expression
+                    ? Create(Graph, OperatorName, expression, [.. terms])
+                    : null;
+            if (gradient is null) continue;
+            gradients[i] = Pointwise.Cast(Reduce.SumTo(gradient, Inputs[i]!.Shape), Inputs[i]!.DType);
+        }
+
+        return gradients;
+    }
+
+    public override void Emit(ProgramWriter writer) => Emit(writer, this, Expression);
+
+    /// <summary>Adds a pointwise operator for any node that amounts to one.</summary>
+    public static unsafe void Emit(ProgramWriter writer, Node node, Expression expression)
+    {
+        var instructions = expression.ToNative();
+        fixed (Interop.Instruction* pointer = instructions)
+        {
+            var attributes = new PointwiseAttributes { InstructionCount = instructions.Length, Instructions = pointer };
+            writer.Add(node, OperatorKind.Pointwise, attributes);
+        }
+    }
+
+    private static int[] Append(ExpressionBuilder builder, PointwiseNode node, List<Value?> inputs, Value? known, int knownIndex)
+    {
+        var stands = new int[node.Inputs.Count];
+        for (var i = 0; i < stands.Length; i++)
+        {
+            if (node.Inputs[i] == known)
+            {
+                stands[i] = knownIndex;
+                continue;
+            }
+
+            stands[i] = builder.Input(inputs.Count);
+            inputs.Add(node.Inputs[i]);
+        }
+
+        return builder.Append(node.Expression, stands);
+    }
+
+    private static Shape BroadcastShape(Graph graph, string operatorName, ReadOnlySpan<Value?> inputs)
+    {
+        var shape = Shape.Scalar;
+        foreach (var input in inputs)
+        {
+            if (input is null) continue;
+            if (!Shape.TryBroadcast(shape, input.Shape, out var wider))
+            {
+                var shapes = string.Join(" and ", inputs.ToArray().OfType<Value>().Select(i => i.Shape));
+                throw graph.Mismatch(operatorName, $"a shape that broadcasts with {shape}", input.Shape.ToString(), $"shapes {shapes} do not broadcast: two dimensions differ and neither is 1");
+            }
+
+            shape = wider;
+        }
+
+        return shape;
+    }
+
+    private static (Expression Expression, Value[] Inputs) Renumber(Expression expression, List<Value> inputs, Shape shape)
+    {
+        var numbers = new int[inputs.Count];
+        Array.Fill(numbers, -1);
+        var used = new List<Value>();
+        var covered = Shape.Scalar;
+        var instructions = expression.Instructions.ToBuilder();
+        for (var i = 0; i < instructions.Count; i++)
+        {
+            if (instructions[i].Opcode != Opcode.Input) continue;
+            ref var number = ref numbers[instructions[i].A];
+            if (number < 0)
+            {
+                number = used.Count;
+                covered = Shape.Broadcast(covered, inputs[instructions[i].A].Shape);
+                used.Add(inputs[instructions[i].A]);
+            }
+
+            instructions[i] = instructions[i] with { A = number };
+        }
+
+        for (var i = 0; i < numbers.Length && covered != shape; i++)
+        {
+            var wider = Shape.Broadcast(covered, inputs[i].Shape);
+            if (numbers[i] >= 0 || wider == covered) continue;
+            covered = wider;
+            used.Add(inputs[i]);
+        }
+
+        return (new Expression(instructions.ToImmutable()), [.. used]);
+    }
+}

@@ -1,0 +1,153 @@
+using DeepNative.Interop;
+
+namespace DeepNative.Operators;
+
+/// <summary>Softmax, its logarithm, and the cross-entropy of class labels.</summary>
+public static class Softmax
+{
+    /// <summary>exp(x - max) / sum of exp(x - max) along an axis.</summary>
+    /// <param name="x">Any shape, float32.</param>
+    /// <param name="axis">The axis that sums to 1; 1 for (N, C, ...).</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="ShapeException">There is no such axis.</exception>
+    public static Value Apply(Value x, int axis = 1) => Along("Softmax", x, axis, log: false);
+
+    /// <summary>x - max - ln(sum of exp(x - max)) along an axis: the logarithm of <see cref="Apply"/>.</summary>
+    /// <param name="x">Any shape, float32.</param>
+    /// <param name="axis">The axis whose exponentials sum to 1; 1 for (N, C, ...).</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="ShapeException">There is no such axis.</exception>
+    public static Value Log(Value x, int axis = 1) => Along("LogSoftmax", x, axis, log: true);
+
+    /// <summary>
+    /// The mean over samples and positions of weight * -ln softmax(logits)[label], in one pass with its
+    /// gradient. A label outside 0 to C - 1 makes the run fail and is named.
+    /// </summary>
+    /// <param name="logits">(N, C) or (N, C, ...), float32.</param>
+    /// <param name="labels">(N) or (N, ...), Int32.</param>
+    /// <param name="weight">A factor for each label, (N) or (N, ...), float32; null: 1. It has no gradient.</param>
+    /// <returns>The mean over all labels, weighted or not, of shape ().</returns>
+    /// <exception cref="ShapeException">The shapes or data types do not fit.</exception>
+    public static Value CrossEntropy(Value logits, Value labels, Value? weight = null)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        ArgumentNullException.ThrowIfNull(labels);
+        const string Title = SoftmaxCrossEntropyNode.Title;
+        var graph = logits.Graph;
+        graph.CheckDType(Title, "logits", logits, DType.Float32);
+        graph.CheckDType(Title, "labels", labels, DType.Int32);
+        if (logits.Shape.Rank < 2 || logits.Shape.Count == 0)
+            throw graph.Mismatch(Title, "(N, C, ...), not empty", $"{logits.Shape}", $"logits are {logits.Shape}, expected (N, C, ...) with one or more elements");
+        var shape = logits.Shape.Until(1).Concat(logits.Shape.From(2));
+        if (labels.Shape != shape)
+            throw graph.Mismatch(Title, shape.ToString(), labels.Shape.ToString(), $"labels are {labels.Shape}, expected {shape}; logits are {logits.Shape}");
+        if (weight is not null)
+        {
+            graph.CheckDType(Title, "weight", weight, DType.Float32);
+            graph.CheckShape(Title, "weight", weight, shape);
+        }
+
+        return graph.Add(new SoftmaxCrossEntropyNode(logits, labels, weight, 1f / shape.Count)).Outputs[0];
+    }
+
+    private static Value Along(string title, Value x, int axis, bool log)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        x.Graph.CheckDType(title, "input", x, DType.Float32);
+        if (axis < 0 || axis >= x.Shape.Rank)
+            throw x.Graph.Mismatch(title, $"an axis from 0 to {x.Shape.Rank - 1}", $"axis {axis}", $"axis {axis} does not exist; input is {x.Shape}");
+        return x.Graph.Add(new SoftmaxNode(x, axis, log)).Outputs[0];
+    }
+}
+
+internal sealed class SoftmaxNode : Node
+{
+    public SoftmaxNode(Value x, int axis, bool log)
+        : base(x.Graph, x)
+    {
+        Axis = axis;
+        Log = log;
+        AddOutput(DType.Float32, x.Shape);
+    }
+
+    public int Axis { get; }
+
+    public bool Log { get; }
+
+    public override string OperatorName => Log ? "LogSoftmax" : "Softmax";
+
+    public override object? Attributes => (Axis, Log);
+
+    public override Value?[] Derivative(DerivativeContext context) =>
+        [context.GradOutput(0) is { } gradOutput ? Graph.Add(new SoftmaxBackwardNode(Outputs[0], gradOutput, Axis, Log)).Outputs[0] : null];
+
+    public override void Emit(ProgramWriter writer) => Emit(writer, this, Direction.Forward, Axis, Log);
+
+    public static void Emit(ProgramWriter writer, Node node, Direction direction, int axis, bool log)
+    {
+        var attributes = new SoftmaxAttributes { Direction = direction, Axis = axis, Log = log ? 1 : 0 };
+        writer.Add(node, OperatorKind.Softmax, attributes);
+    }
+}
+
+/// <summary>Inputs y, grad_output; output grad_input.</summary>
+internal sealed class SoftmaxBackwardNode : Node
+{
+    public SoftmaxBackwardNode(Value y, Value gradOutput, int axis, bool log)
+        : base(y.Graph, y, gradOutput)
+    {
+        Axis = axis;
+        Log = log;
+        AddOutput(DType.Float32, y.Shape);
+    }
+
+    public int Axis { get; }
+
+    public bool Log { get; }
+
+    public override string OperatorName => Log ? "LogSoftmax" : "Softmax";
+
+    public override object? Attributes => (Axis, Log);
+
+    public override Value?[] Derivative(DerivativeContext context) => throw NoDerivative("of a softmax's gradient");
+
+    public override void Emit(ProgramWriter writer) => SoftmaxNode.Emit(writer, this, Direction.BackwardData, Axis, Log);
+}
+
+/// <summary>Inputs logits, labels, [weight]; outputs loss, [grad_logits].</summary>
+internal sealed class SoftmaxCrossEntropyNode : Node
+{
+    public const string Title = "CrossEntropy";
+
+    public SoftmaxCrossEntropyNode(Value logits, Value labels, Value? weight, float scale)
+        : base(logits.Graph, weight is null ? [logits, labels] : [logits, labels, weight])
+    {
+        Scale = scale;
+        AddOutput(DType.Float32, Shape.Scalar);
+        AddOutput(DType.Float32, logits.Shape);
+    }
+
+    public float Scale { get; }
+
+    public override string OperatorName => Title;
+
+    public override object? Attributes => Scale;
+
+    public override bool IsOptional(int output) => output == 1;
+
+    // The gradient is there already; a loss that is the end of the graph has the factor 1, which disappears.
+    public override Value?[] Derivative(DerivativeContext context)
+    {
+        if (context.GradOutput(1) is not null) throw NoDerivative("of the logits' gradient");
+        if (context.Needs(2)) throw NoDerivative("by the weight");
+        var gradients = new Value?[Inputs.Count];
+        if (context.GradOutput(0) is { } gradOutput) gradients[0] = Outputs[1] * gradOutput;
+        return gradients;
+    }
+
+    public override void Emit(ProgramWriter writer)
+    {
+        var attributes = new SoftmaxCrossEntropyAttributes { Scale = Scale };
+        writer.Add(this, OperatorKind.SoftmaxCrossEntropy, attributes);
+    }
+}
