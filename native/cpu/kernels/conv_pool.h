@@ -52,6 +52,9 @@ struct ConvPoolParams {
   bool planar() const { return channels <= 4; }
 };
 
+// The tap where the fused ReLU passes no gradient (y is not > 0): the backward passes need no y.
+constexpr uint8_t kConvPoolNoTap = 255;
+
 enum class ConvPoolPass { Forward, BackwardWeight, BackwardData };
 
 // Null where the kernels can do this pass; otherwise the reason why not, for `bench --explain`.
@@ -67,15 +70,13 @@ struct ConvPoolForwardTable {
 };
 
 struct ConvPoolBackwardTable {
-  // y: the forward output if dy counts only where y > 0 (the fused ReLU's gradient), else null.
   // db may be null.
-  void (*backward_weight)(const ConvPoolParams& params, const float* dy, const float* y,
-                          const uint8_t* tap, const float* x, float* dw, float* db, GradMode mode,
-                          void* scratch, int threads);
+  void (*backward_weight)(const ConvPoolParams& params, const float* dy, const uint8_t* tap,
+                          const float* x, float* dw, float* db, GradMode mode, void* scratch,
+                          int threads);
   // Not for C <= 4.
-  void (*backward_data)(const ConvPoolParams& params, const float* dy, const float* y,
-                        const uint8_t* tap, const float* w, float* dx, GradMode mode, void* scratch,
-                        int threads);
+  void (*backward_data)(const ConvPoolParams& params, const float* dy, const uint8_t* tap,
+                        const float* w, float* dx, GradMode mode, void* scratch, int threads);
 };
 
 }  // namespace dn::cpu

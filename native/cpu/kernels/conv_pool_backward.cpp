@@ -1,8 +1,11 @@
-// Backward half of conv_pool.h for C % 16 == 0. Both gradients are the same sum: vectors of 16
-// input channels at all taps of one patch, plus value * vectors at all taps of another patch, over
-// a list of non-zero pooled gradients. The taps' sums stay in registers along the list.
-//   weight: one list per output channel (over images and windows); patches of x add to dw[k].
-//   data:   one list per position (over output channels); patches w[k] add to dx.
+// Backward half of conv_pool.h for C % 16 == 0. Both gradients walk over the non-zero pooled
+// gradients of one output channel at a time, in a block of images that stays in L1 (vectors of 16
+// channels), and keep a vector for each tap of the kernel in registers:
+//   weight: the sums of dw[k]; each gradient adds its patch of x.   One load and one FMA per
+//   vector. data:   the weights w[k]; each gradient adds them to dx.        One load, FMA and
+//   store.
+// Rejected for data: sums of a patch of dx in registers over all k; it streams w from L2 for each
+// gradient, which took 1.5 times as long on the second stage of the MNIST net (conv_pool_bench).
 #include "conv_pool_backward.h"
 
 #include <omp.h>
@@ -18,264 +21,238 @@ namespace dn::cpu::DN_ISA {
 namespace {
 
 constexpr int kVectorsPerBlock = 16 / kLanes;
-constexpr int kSumLimit = kRegisters - 4;  // the value and room for the compiler
+constexpr int kRegisterTaps = kRegisters - 4;  // leaves the value, a product and room
 
-// sum[i * sum_row + j * sum_column] += value * from[where + i * from_row + j * from_column]
+// sum[i][j] += value * x[where + i * x_row + j * 16]
 template <int Rows, int Cols>
-void add_patches(const ConvPoolEntry* entries, int64_t count, const float* from, int64_t from_row,
-                 int64_t from_column, float* sum, int64_t sum_row, int64_t sum_column) {
+void gather_patches(const ConvPoolEntry* entries, int64_t count, float* x, int64_t x_row,
+                    float* sum, int64_t sum_row) {
   vf s[Rows][Cols];
 #pragma GCC unroll 32
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) s[i][j] = load(sum + i * sum_row + j * sum_column);
+    for (int j = 0; j < Cols; ++j) s[i][j] = load(sum + i * sum_row + j * 16);
   for (int64_t e = 0; e < count; ++e) {
     const vf value = broadcast(entries[e].value);
-    const float* patch = from + entries[e].where;
+    const float* patch = x + entries[e].where;
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
       for (int j = 0; j < Cols; ++j)
-        s[i][j] = fma(value, load(patch + i * from_row + j * from_column), s[i][j]);
+        s[i][j] = fma(value, load(patch + i * x_row + j * 16), s[i][j]);
   }
 #pragma GCC unroll 32
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) store(sum + i * sum_row + j * sum_column, s[i][j]);
+    for (int j = 0; j < Cols; ++j) store(sum + i * sum_row + j * 16, s[i][j]);
 }
 
-using AddPatches = void (*)(const ConvPoolEntry* entries, int64_t count, const float* from,
-                            int64_t from_row, int64_t from_column, float* sum, int64_t sum_row,
-                            int64_t sum_column);
-
-template <int Index>
-constexpr AddPatches add_patches_entry() {
-  constexpr int rows = Index / kMaxRectangle + 1, cols = Index % kMaxRectangle + 1;
-  if constexpr (rows * cols <= kSumLimit)
-    return add_patches<rows, cols>;
-  else
-    return nullptr;
-}
-template <int... Index>
-constexpr std::array<AddPatches, sizeof...(Index)> add_patches_table(
-    std::integer_sequence<int, Index...>) {
-  return {add_patches_entry<Index>()...};
-}
-constexpr auto kAddPatches =
-    add_patches_table(std::make_integer_sequence<int, kMaxRectangle * kMaxRectangle>());
-
-inline AddPatches choose_add_patches(int64_t rows, int64_t cols) {
-  return kAddPatches[static_cast<size_t>((rows - 1) * kMaxRectangle + cols - 1)];
-}
-
-// Floats from a window's first position to each of its taps.
-void fill_tap_offsets(const ConvPoolParams& p, const ConvPoolLayout& l, int32_t* offsets) {
-  for (int64_t t = 0; t < p.pool_h * p.pool_w; ++t)
-    offsets[t] = static_cast<int32_t>(t / p.pool_w * l.row + t % p.pool_w * l.column);
-}
-
-struct WeightPass {
-  const ConvPoolParams& p;
-  const ConvPoolWeightScratch& scratch;
-  const float* dy;
-  const float* y;
-  const uint8_t* tap;
-  int32_t tap_offsets[256];
-
-  // The lists of output channels [k, k + channels) over `images` images from `first` on.
-  void collect(int64_t first, int64_t images, int64_t k, int64_t channels, int64_t image_stride,
-               const ConvPoolLayout& x, ConvPoolEntry* entries, int64_t* counts) const {
-    float bias[kConvPoolChannelGroup];
-    int64_t offsets[kConvPoolChannelGroup];
-    for (int64_t i = 0; i < channels; ++i) {
-      counts[i] = 0;
-      bias[i] = scratch.bias_sums[k + i];
-      offsets[i] = channel_offset(p.y_layout, k + i);
-    }
-    const ConvPoolLayout& l = p.y_layout;
-    for (int64_t n = 0; n < images; ++n)
-      for (int64_t h = 0; h < p.pooled_h(); ++h)
-        for (int64_t w = 0; w < p.pooled_w(); ++w) {
-          const int64_t at = (first + n) * l.image + h * l.row + w * l.column;
-          const uint8_t* taps =
-              tap + (((first + n) * p.pooled_h() + h) * p.pooled_w() + w) * p.out_channels + k;
-          const int64_t start = n * image_stride + h * p.pool_h * x.row + w * p.pool_w * x.column;
-          for (int64_t i = 0; i < channels; ++i) {
-            float value = dy[at + offsets[i]];
-            if (y) value = y[at + offsets[i]] > 0.0f ? value : 0.0f;
-            // Always written, kept only if not zero: no branch to mispredict.
-            entries[i * scratch.entry_capacity + counts[i]] = {
-                static_cast<int32_t>(start) + tap_offsets[taps[i]], value};
-            counts[i] += value != 0.0f;
-            bias[i] += value;
-          }
-        }
-    for (int64_t i = 0; i < channels; ++i) scratch.bias_sums[k + i] = bias[i];
+// dx[where + i * dx_row + j * 16] += value * w[i][j]
+template <int Rows, int Cols>
+void scatter_patches(const ConvPoolEntry* entries, int64_t count, float* dx, int64_t dx_row,
+                     float* w, int64_t w_row) {
+  vf weight[Rows][Cols];
+#pragma GCC unroll 32
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 32
+    for (int j = 0; j < Cols; ++j) weight[i][j] = load(w + i * w_row + j * 16);
+  for (int64_t e = 0; e < count; ++e) {
+    const vf value = broadcast(entries[e].value);
+    float* patch = dx + entries[e].where;
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 32
+      for (int j = 0; j < Cols; ++j) {
+        float* at = patch + i * dx_row + j * 16;
+        store(at, fma(value, weight[i][j], load(at)));
+      }
   }
+}
+
+using PatchFunction = void (*)(const ConvPoolEntry* entries, int64_t count, float* image,
+                               int64_t image_row, float* taps, int64_t taps_row);
+using PatchTable = std::array<PatchFunction, kMaxRectangle * kMaxRectangle>;
+
+template <bool Gather, int Index>
+constexpr PatchFunction patch_function() {
+  constexpr int rows = Index / kMaxRectangle + 1, cols = Index % kMaxRectangle + 1;
+  if constexpr (rows * cols > kRegisterTaps)
+    return nullptr;
+  else if constexpr (Gather)
+    return gather_patches<rows, cols>;
+  else
+    return scatter_patches<rows, cols>;
+}
+template <bool Gather, int... Index>
+constexpr PatchTable patch_table(std::integer_sequence<int, Index...>) {
+  return {patch_function<Gather, Index>()...};
+}
+using Rectangles = std::make_integer_sequence<int, kMaxRectangle * kMaxRectangle>;
+constexpr PatchTable kGather = patch_table<true>(Rectangles());
+constexpr PatchTable kScatter = patch_table<false>(Rectangles());
+
+// One thread's walk over blocks of images and groups of output channels.
+class Walk {
+ public:
+  Walk(const ConvPoolParams& p, const ConvPoolBlockScratch& scratch, int64_t thread,
+       const float* dy, const uint8_t* tap, const WindowReader& reader)
+      : p_(p),
+        layout_(conv_pool_padded_layout(p)),
+        dy_(dy),
+        tap_(tap),
+        reader_(reader),
+        images_(scratch.images + thread * static_cast<int64_t>(scratch.images_stride)),
+        entries_(scratch.entries + thread * static_cast<int64_t>(scratch.entries_stride)),
+        capacity_(scratch.entry_capacity) {}
+
+  float* image(int64_t i) const { return images_ + i * layout_.image; }
+
+  // The lists of channels [group, group + channels) over `images` images from `first` on, and the
+  // sums of their values.
+  void collect(int64_t first, int64_t images, int64_t group, int64_t channels, float* sums) {
+    const ConvPoolLayout l = reader_.layout;
+    clear(sums, channels);
+    std::memset(counts_, 0, sizeof counts_);
+    ConvPoolWindow at(p_, first * p_.pooled_h() * p_.pooled_w());
+    for (; at.image < first + images; at.next()) {
+      const int32_t start =
+          static_cast<int32_t>((at.image - first) * layout_.image +
+                               at.row * p_.pool_h * layout_.row + at.column * p_.pool_w * 16);
+      const float* dy = dy_ + at.image * l.image + at.row * l.row + at.column * l.column;
+      for (int64_t c = 0; c < channels; c += 16) {
+        alignas(64) float values[16];
+        alignas(64) int32_t where[16];
+        reader_.read(dy + (group + c) / 16 * l.block, tap_ + at.index * p_.out_channels + group + c,
+                     values, where);
+        for (int i = 0; i < 16; i += kLanes)
+          store(sums + c + i, load(sums + c + i) + load(values + i));
+        append(entries_ + c * capacity_, counts_ + c, start, values, where);
+      }
+    }
+  }
+
+  // Calls run on the lists of channels [begin, end) of the group, for each vector of input channels
+  // and rectangle of taps; taps is [group's channel][C/16][R*S][16c].
+  void run(const PatchTable& table, const TapRectangles& rectangles, float* taps, int64_t begin,
+           int64_t end) const {
+    const int64_t kernel_taps = p_.kernel_h * p_.kernel_w;
+    const int64_t channel_floats = p_.channels * kernel_taps;
+    for (int64_t v = 0; v < p_.channels / kLanes; ++v) {
+      const int64_t cb = v / kVectorsPerBlock, lane = v % kVectorsPerBlock * kLanes;
+      rectangles.for_each([&](int64_t r, int64_t s, int64_t rows, int64_t cols) {
+        const PatchFunction function = table[rectangle_index(rows, cols)];
+        float* from = images_ + cb * layout_.block + r * layout_.row + s * 16 + lane;
+        float* to = taps + (cb * kernel_taps + r * p_.kernel_w + s) * 16 + lane;
+        for (int64_t i = begin; i < end; ++i)
+          if (counts_[i] > 0)
+            function(entries_ + i * capacity_, counts_[i], from, layout_.row,
+                     to + i * channel_floats, p_.kernel_w * 16);
+      });
+    }
+  }
+
+ private:
+  void append(ConvPoolEntry* entries, int32_t* counts, int32_t start, const float* values,
+              const int32_t* where) const {
+    // Always written, kept only if not zero: half are zero in no order, so no branch.
+    for (int i = 0; i < 16; ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, values + i, sizeof bits);
+      entries[i * capacity_ + counts[i]] = {start + where[i], values[i]};
+      counts[i] += (bits << 1) != 0;
+    }
+  }
+
+  const ConvPoolParams& p_;
+  const ConvPoolLayout layout_;
+  const float* dy_;
+  const uint8_t* tap_;
+  const WindowReader& reader_;
+  float* images_;
+  ConvPoolEntry* entries_;
+  int64_t capacity_;
+  int32_t counts_[kConvPoolChannelGroup];
 };
 
-void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const float* y,
-                             const uint8_t* tap, const float* x, float* dw, float* db,
-                             GradMode mode, void* scratch_memory, int threads) {
-  const ConvPoolWeightScratch scratch = conv_pool_weight_scratch(p, threads, scratch_memory);
-  const ConvPoolLayout layout = p.padded() ? conv_pool_padded_layout(p) : p.x_layout;
-  WeightPass pass{p, scratch, dy, y, tap, {}};
-  fill_tap_offsets(p, layout, pass.tap_offsets);
-  const int64_t taps = p.kernel_h * p.kernel_w;
-  const int64_t channel_blocks = p.channels / 16;
-  const int64_t channel_floats = p.channels * taps;
-  const TapRectangles rectangles(p.kernel_h, p.kernel_w, kSumLimit);
+void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const uint8_t* tap,
+                             const float* x, float* dw, float* db, GradMode mode,
+                             void* scratch_memory, int threads) {
+  const ConvPoolBlockScratch scratch = conv_pool_block_scratch(p, threads, scratch_memory);
+  const ConvPoolLayout layout = conv_pool_padded_layout(p);
+  const WindowReader reader(p, layout.row, layout.column);
+  const TapRectangles rectangles(p.kernel_h, p.kernel_w, kRegisterTaps);
+  const int64_t channel_floats = p.channels * p.kernel_h * p.kernel_w;
 #pragma omp parallel num_threads(threads)
   {
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
     const int64_t begin = p.out_channels * me / team, end = p.out_channels * (me + 1) / team;
-    ConvPoolEntry* entries = scratch.entries + me * static_cast<int64_t>(scratch.entries_stride);
-    float* copies = scratch.images
-                        ? scratch.images + me * static_cast<int64_t>(scratch.images_stride)
-                        : nullptr;
-    clear(scratch.sums + begin * channel_floats, (end - begin) * channel_floats);
+    Walk walk(p, scratch, me, dy, tap, reader);
+    clear(scratch.taps + begin * channel_floats, (end - begin) * channel_floats);
     clear(scratch.bias_sums + begin, end - begin);
-    if (copies && begin < end) clear(copies, scratch.block_images * layout.image);
+    if (begin < end && p.padded()) clear(walk.image(0), scratch.block_images * layout.image);
 
     for (int64_t n = 0; n < p.batch && begin < end; n += scratch.block_images) {
       const int64_t images = std::min(scratch.block_images, p.batch - n);
-      const float* block = x + n * p.x_layout.image;
-      if (copies) {
-        for (int64_t i = 0; i < images; ++i)
-          copy_inside(p, block + i * p.x_layout.image, copies + i * layout.image);
-        block = copies;
-      }
-      for (int64_t k = begin; k < end; k += kConvPoolChannelGroup) {
-        const int64_t channels = std::min(kConvPoolChannelGroup, end - k);
-        int64_t counts[kConvPoolChannelGroup];
-        pass.collect(n, images, k, channels, layout.image, layout, entries, counts);
-        for (int64_t v = 0; v < channel_blocks * kVectorsPerBlock; ++v) {
-          const int64_t cb = v / kVectorsPerBlock, lane = v % kVectorsPerBlock * kLanes;
-          rectangles.for_each([&](int64_t r, int64_t s, int64_t rows, int64_t cols) {
-            const AddPatches add = choose_add_patches(rows, cols);
-            const float* from = block + cb * layout.block + r * layout.row + s * layout.column;
-            float* sums =
-                scratch.sums + k * channel_floats + (cb * taps + r * p.kernel_w + s) * 16 + lane;
-            for (int64_t i = 0; i < channels; ++i)
-              if (counts[i] > 0)
-                add(entries + i * scratch.entry_capacity, counts[i], from + lane, layout.row,
-                    layout.column, sums + i * channel_floats, p.kernel_w * 16, 16);
-          });
-        }
+      for (int64_t i = 0; i < images; ++i)
+        copy_in(p, x + (n + i) * p.x_layout.image, walk.image(i));
+      // Lists are made for whole vectors of 16 output channels, also where threads share one.
+      for (int64_t k = begin / 16 * 16; k < end; k += kConvPoolChannelGroup) {
+        const int64_t channels = std::min((end - k + 15) / 16 * 16, kConvPoolChannelGroup);
+        const int64_t from = std::max(begin - k, int64_t{0}), to = std::min(end - k, channels);
+        alignas(64) float sums[kConvPoolChannelGroup];
+        walk.collect(n, images, k, channels, sums);
+        for (int64_t i = from; i < to; ++i) scratch.bias_sums[k + i] += sums[i];
+        walk.run(kGather, rectangles, scratch.taps + k * channel_floats, from, to);
       }
     }
 #pragma omp barrier  // the transposes below read other threads' channels
-    const int64_t tiles = p.out_channels / 16 * channel_blocks * taps;
-    for (int64_t tile = tiles * me / team; tile < tiles * (me + 1) / team; ++tile) {
-      const int64_t kb = tile / (channel_blocks * taps), rest = tile % (channel_blocks * taps);
-      transpose16(scratch.sums + kb * 16 * channel_floats + rest * 16, channel_floats,
-                  dw + tile * 256, mode);
-    }
+    const int64_t vectors = channel_floats / 16;
+    const int64_t tiles = p.out_channels / 16 * vectors;
+    for (int64_t tile = tiles * me / team; tile < tiles * (me + 1) / team; ++tile)
+      transpose16(scratch.taps + (tile / vectors * 16 * vectors + tile % vectors) * 16,
+                  channel_floats, dw + tile * 256, 16, mode);
     for (int64_t k = begin; db && k < end; ++k)
       db[k] = scratch.bias_sums[k] + (mode == GradMode::Accumulate ? db[k] : 0.0f);
   }
 }
 
-void backward_weight(const ConvPoolParams& p, const float* dy, const float* y, const uint8_t* tap,
-                     const float* x, float* dw, float* db, GradMode mode, void* scratch,
-                     int threads) {
-  (p.planar() ? conv_pool_backward_weight_planar : backward_weight_blocked)(
-      p, dy, y, tap, x, dw, db, mode, scratch, threads);
+void backward_weight(const ConvPoolParams& p, const float* dy, const uint8_t* tap, const float* x,
+                     float* dw, float* db, GradMode mode, void* scratch, int threads) {
+  (p.planar() ? conv_pool_backward_weight_planar : backward_weight_blocked)(p, dy, tap, x, dw, db,
+                                                                            mode, scratch, threads);
 }
 
-// w [K/16][C/16][R*S][16c][16k] -> [K][C/16][R*S][16c], this thread's share.
-void split_output_channels(const ConvPoolParams& p, const float* w, float* weights, int64_t me,
-                           int64_t team) {
-  const int64_t per_channel = p.channels / 16 * p.kernel_h * p.kernel_w;
-  const int64_t tiles = p.out_channels / 16 * per_channel;
-  for (int64_t tile = tiles * me / team; tile < tiles * (me + 1) / team; ++tile) {
-    float piece[256];
-    transpose16(w + tile * 256, 16, piece, GradMode::Overwrite);
-    float* to = weights + (tile / per_channel * 16 * per_channel + tile % per_channel) * 16;
-    for (int k = 0; k < 16; ++k)
-      std::memcpy(to + k * per_channel * 16, piece + k * 16, 16 * sizeof(float));
-  }
-}
-
-struct DataPass {
-  const ConvPoolParams& p;
-  const float* dy;
-  const float* y;
-  const uint8_t* tap;
-  const float* weights;
-  const TapRectangles& rectangles;
-
-  // One window: lists by tap over the output channels, then one patch of dx for each list.
-  void add_window(int64_t n, int64_t h, int64_t w, ConvPoolEntry* entries, float* dx,
-                  const ConvPoolLayout& layout) const {
-    const ConvPoolLayout& l = p.y_layout;
-    const int64_t kernel_taps = p.kernel_h * p.kernel_w;
-    const int64_t channel_floats = p.channels * kernel_taps;
-    const int64_t at = n * l.image + h * l.row + w * l.column;
-    const uint8_t* taps = tap + ((n * p.pooled_h() + h) * p.pooled_w() + w) * p.out_channels;
-    int32_t counts[256];
-    std::memset(counts, 0, static_cast<size_t>(p.pool_h * p.pool_w) * sizeof counts[0]);
-    for (int64_t k = 0; k < p.out_channels; ++k) {
-      const int64_t from = at + channel_offset(l, k);
-      float value = dy[from];
-      if (y) value = y[from] > 0.0f ? value : 0.0f;
-      int32_t& count = counts[taps[k]];
-      entries[taps[k] * p.out_channels + count] = {static_cast<int32_t>(k * channel_floats), value};
-      count += value != 0.0f;
-    }
-    for (int64_t t = 0; t < p.pool_h * p.pool_w; ++t) {
-      if (counts[t] == 0) continue;
-      float* position = dx + (h * p.pool_h + t / p.pool_w) * layout.row +
-                        (w * p.pool_w + t % p.pool_w) * layout.column;
-      for (int64_t v = 0; v < p.channels / kLanes; ++v) {
-        const int64_t cb = v / kVectorsPerBlock, lane = v % kVectorsPerBlock * kLanes;
-        rectangles.for_each([&](int64_t r, int64_t s, int64_t rows, int64_t cols) {
-          choose_add_patches(rows, cols)(
-              entries + t * p.out_channels, counts[t],
-              weights + (cb * kernel_taps + r * p.kernel_w + s) * 16 + lane, p.kernel_w * 16, 16,
-              position + cb * layout.block + r * layout.row + s * layout.column + lane, layout.row,
-              layout.column);
-        });
-      }
-    }
-  }
-};
-
-void clear_image(const ConvPoolParams& p, float* image) {
-  for_each_piece(p, image, image, [](float* piece, float*, int64_t count) { clear(piece, count); });
-}
-
-void add_outside(const ConvPoolParams& p, const float* padded, float* image) {
-  for_each_piece(p, image, padded, [](float* to, const float* from, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) to[i] += from[i];
-  });
-}
-
-void backward_data(const ConvPoolParams& p, const float* dy, const float* y, const uint8_t* tap,
-                   const float* w, float* dx, GradMode mode, void* scratch_memory, int threads) {
-  const ConvPoolDataScratch scratch = conv_pool_data_scratch(p, threads, scratch_memory);
-  const ConvPoolLayout layout = p.padded() ? conv_pool_padded_layout(p) : p.x_layout;
-  const TapRectangles rectangles(p.kernel_h, p.kernel_w, kSumLimit);
-  const DataPass pass{p, dy, y, tap, scratch.weights, rectangles};
+void backward_data(const ConvPoolParams& p, const float* dy, const uint8_t* tap, const float* w,
+                   float* dx, GradMode mode, void* scratch_memory, int threads) {
+  const ConvPoolBlockScratch scratch = conv_pool_block_scratch(p, threads, scratch_memory);
+  const ConvPoolLayout layout = conv_pool_padded_layout(p);
+  const WindowReader reader(p, layout.row, layout.column);
+  const TapRectangles rectangles(p.kernel_h, p.kernel_w, kRegisterTaps);
+  const int64_t channel_floats = p.channels * p.kernel_h * p.kernel_w;
 #pragma omp parallel num_threads(threads)
   {
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
-    split_output_channels(p, w, scratch.weights, me, team);
-    ConvPoolEntry* entries = scratch.entries + me * static_cast<int64_t>(scratch.entries_stride);
-    float* padded =
-        scratch.image ? scratch.image + me * static_cast<int64_t>(scratch.image_stride) : nullptr;
-#pragma omp barrier  // every thread reads all of scratch.weights
-    for (int64_t n = p.batch * me / team; n < p.batch * (me + 1) / team; ++n) {
-      float* image = dx + n * p.x_layout.image;
-      if (padded) {
-        clear(padded, layout.image);
-      } else if (mode == GradMode::Overwrite) {
-        clear_image(p, image);
+    // w [K/16][C/16][R*S][16c][16k] -> taps [K][C/16][R*S][16c]
+    const int64_t vectors = channel_floats / 16;
+    const int64_t tiles = p.out_channels / 16 * vectors;
+    for (int64_t tile = tiles * me / team; tile < tiles * (me + 1) / team; ++tile)
+      transpose16(w + tile * 256, 16,
+                  scratch.taps + (tile / vectors * 16 * vectors + tile % vectors) * 16,
+                  channel_floats, GradMode::Overwrite);
+    Walk walk(p, scratch, me, dy, tap, reader);
+#pragma omp barrier  // every thread reads all of scratch.taps
+    const int64_t end = p.batch * (me + 1) / team;
+    for (int64_t n = p.batch * me / team; n < end; n += scratch.block_images) {
+      const int64_t images = std::min(scratch.block_images, end - n);
+      clear(walk.image(0), images * layout.image);
+      for (int64_t k = 0; k < p.out_channels; k += kConvPoolChannelGroup) {
+        const int64_t channels = std::min(kConvPoolChannelGroup, p.out_channels - k);
+        alignas(64) float sums[kConvPoolChannelGroup];
+        walk.collect(n, images, k, channels, sums);
+        walk.run(kScatter, rectangles, scratch.taps + k * channel_floats, 0, channels);
       }
-      for (int64_t h = 0; h < p.pooled_h(); ++h)
-        for (int64_t i = 0; i < p.pooled_w(); ++i)
-          pass.add_window(n, h, i, entries, padded ? padded : image, layout);
-      if (padded) (mode == GradMode::Overwrite ? copy_outside : add_outside)(p, padded, image);
+      for (int64_t i = 0; i < images; ++i)
+        copy_out(p, walk.image(i), dx + (n + i) * p.x_layout.image, mode);
     }
   }
 }

@@ -6,39 +6,77 @@
 namespace dn::cpu::DN_ISA {
 
 // backward_weight for C <= 4 (conv_pool_planar.cpp).
-void conv_pool_backward_weight_planar(const ConvPoolParams& params, const float* dy, const float* y,
+void conv_pool_backward_weight_planar(const ConvPoolParams& params, const float* dy,
                                       const uint8_t* tap, const float* x, float* dw, float* db,
                                       GradMode mode, void* scratch, int threads);
 
-// Offset of output channel k within an image's vectors.
-inline int64_t channel_offset(const ConvPoolLayout& layout, int64_t k) {
-  return k / 16 * layout.block + k % 16 * layout.channel;
-}
+// Reads the gradients of 16 output channels of one window.
+class WindowReader {
+ public:
+  // A tap is `row` floats further for each row of the window, `column` for each column.
+  WindowReader(const ConvPoolParams& p, int64_t row, int64_t column)
+      : layout(p.y_layout), few_taps_(p.pool_h * p.pool_w <= 16) {
+    for (int64_t t = 0; t < p.pool_h * p.pool_w; ++t)
+      where_of_tap_[t] = static_cast<int32_t>(t / p.pool_w * row + t % p.pool_w * column);
+  }
 
-// A kernel's R x S taps are handled in rectangles whose sums fit the registers.
+  // values: the gradients, zero where the tap is kConvPoolNoTap. where: distance of the winner.
+  void read(const float* dy, const uint8_t* taps, float* values, int32_t* where) const {
+#if defined(__AVX512F__)
+    // maskz: the unmasked intrinsics read an undefined register (GCC bug 105593).
+    if (layout.channel == 1 && few_taps_) {
+      const __m128i t = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps));
+      const __mmask16 live =
+          _mm_cmpneq_epu8_mask(t, _mm_set1_epi8(static_cast<char>(kConvPoolNoTap)));
+      _mm512_storeu_ps(values, _mm512_maskz_loadu_ps(live, dy));
+      _mm512_storeu_si512(
+          where, _mm512_maskz_permutexvar_epi32(0xffff, _mm512_maskz_cvtepu8_epi32(0xffff, t),
+                                                _mm512_loadu_si512(where_of_tap_)));
+      return;
+    }
+#endif
+    for (int i = 0; i < 16; ++i) {
+      const float value = dy[i * layout.channel];
+      values[i] = taps[i] == kConvPoolNoTap ? 0.0f : value;
+      where[i] = where_of_tap_[taps[i]];
+    }
+  }
+
+  const ConvPoolLayout layout;
+
+ private:
+  bool few_taps_;
+  int32_t where_of_tap_[256] = {};
+};
+
+// A kernel's R x S taps are handled in rectangles whose vectors fit the registers.
 constexpr int kMaxRectangle = 7;
-struct TapRectangles {
-  TapRectangles(int64_t kernel_h, int64_t kernel_w, int limit) : limit_(limit) {
-    const int64_t across = (kernel_w + kMaxRectangle - 1) / kMaxRectangle;
-    columns = (kernel_w + across - 1) / across;
-    int64_t most = limit_ / columns;
-    if (most > kMaxRectangle) most = kMaxRectangle;
-    const int64_t down = (kernel_h + most - 1) / most;
-    rows = (kernel_h + down - 1) / down;
-    h_ = kernel_h, w_ = kernel_w;
+class TapRectangles {
+ public:
+  TapRectangles(int64_t kernel_h, int64_t kernel_w, int64_t most_taps)
+      : h_(kernel_h), w_(kernel_w) {
+    const int64_t across = (w_ + kMaxRectangle - 1) / kMaxRectangle;
+    columns_ = (w_ + across - 1) / across;
+    const int64_t most =
+        most_taps / columns_ < kMaxRectangle ? most_taps / columns_ : kMaxRectangle;
+    const int64_t down = (h_ + most - 1) / most;
+    rows_ = (h_ + down - 1) / down;
   }
   // visit(first row, first column, rows, columns)
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (int64_t r = 0; r < h_; r += rows)
-      for (int64_t s = 0; s < w_; s += columns)
-        visit(r, s, h_ - r < rows ? h_ - r : rows, w_ - s < columns ? w_ - s : columns);
+    for (int64_t r = 0; r < h_; r += rows_)
+      for (int64_t s = 0; s < w_; s += columns_)
+        visit(r, s, h_ - r < rows_ ? h_ - r : rows_, w_ - s < columns_ ? w_ - s : columns_);
   }
-  int64_t rows, columns;
 
  private:
-  int limit_;
-  int64_t h_, w_;
+  int64_t h_, w_, rows_, columns_;
 };
+
+// Index of a rectangle in a table of kMaxRectangle * kMaxRectangle functions.
+inline size_t rectangle_index(int64_t rows, int64_t columns) {
+  return static_cast<size_t>((rows - 1) * kMaxRectangle + columns - 1);
+}
 
 }  // namespace dn::cpu::DN_ISA

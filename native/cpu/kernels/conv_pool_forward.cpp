@@ -104,24 +104,31 @@ Tile choose_tile(int64_t pool_w) {
   }
 }
 
-// One vector of one window: values[t * step] for tap t.
+// One vector of one window: values[t * step] for tap t. Taps = 0: as many as `taps` says.
+template <int Taps>
 inline void max_over_taps(const float* values, int64_t step, int64_t taps, vf* best, vi* tap) {
+  if (Taps > 0) taps = Taps;
   vf b = load(values);
   vi at{};
+#if defined(__AVX512F__)
+  // Greater or NaN wins, unless a NaN came before.
+  __mmask16 no_nan = _mm512_cmp_ps_mask((__m512)b, (__m512)b, _CMP_ORD_Q);
+#pragma GCC unroll 16
+  for (int64_t t = 1; t < taps; ++t) {
+    const __m512 v = (__m512)load(values + t * step);
+    const __mmask16 wins = _mm512_mask_cmp_ps_mask(no_nan, v, (__m512)b, _CMP_NLE_UQ);
+    no_nan = _mm512_mask_cmp_ps_mask(no_nan, v, v, _CMP_ORD_Q);
+    b = (vf)_mm512_mask_mov_ps((__m512)b, wins, v);
+    at = (vi)_mm512_mask_mov_epi32((__m512i)at, wins, _mm512_set1_epi32((int)t));
+  }
+#else
   for (int64_t t = 1; t < taps; ++t) {
     const vf v = load(values + t * step);
-#if defined(__AVX512F__)
-    // Greater or NaN, unless a NaN has won already.
-    __mmask16 wins = _mm512_cmp_ps_mask((__m512)v, (__m512)b, _CMP_NLE_UQ);
-    wins = _mm512_mask_cmp_ps_mask(wins, (__m512)b, (__m512)b, _CMP_ORD_Q);
-    b = (vf)_mm512_mask_mov_ps((__m512)b, wins, (__m512)v);
-    at = (vi)_mm512_mask_mov_epi32((__m512i)at, wins, _mm512_set1_epi32((int)t));
-#else
     const vi wins = ((v > b) | (v != v)) & (b == b);
     b = wins ? v : b;
     at = wins ? vi{} + (int32_t)t : at;
-#endif
   }
+#endif
   *best = b;
   *tap = at;
 }
@@ -134,134 +141,140 @@ inline void store_taps(uint8_t* p, vi tap) {
 
 class Forward {
  public:
-  Forward(const ConvPoolParams& p, const float* w, const float* bias, float* y, uint8_t* tap)
-      : p_(p), w_(w), bias_(bias), y_(y), tap_(tap) {
+  Forward(const ConvPoolParams& p, const ConvPoolLayout& x_layout, const float* w,
+          const float* bias, float* y, uint8_t* tap, const ConvPoolForwardScratch& scratch)
+      : p_(p), layout_(x_layout), w_(w), bias_(bias), y_(y), tap_(tap), scratch_(scratch) {
     tile_ = p.planar() ? choose_tile<1>(p.pool_w) : choose_tile<16>(p.pool_w);
     window_taps_ = p.pool_h * p.pool_w;
     window_rows_ = window_taps_ / tile_.columns;
+    // Whole tiles, and enough windows that their maxima, long chains of compares, overlap.
     group_windows_ = 1;
     while (group_windows_ * window_rows_ % tile_.rows != 0) ++group_windows_;
+    while (group_windows_ < 4) group_windows_ *= 2;
     tap_count_ = p.kernel_h * p.kernel_w * (p.planar() ? p.channels : p.channels / 16);
     block_floats_ = p.kernel_h * p.kernel_w * p.channels * 16;
-    image_windows_ = p.pooled_h() * p.pooled_w();
+    blocks_ = p.out_channels / 16;
+    write_ = window_taps_ == 4   ? &Forward::write_windows<4>
+             : window_taps_ == 9 ? &Forward::write_windows<9>
+                                 : &Forward::write_windows<0>;
+    fill_offsets();
   }
 
   int64_t group_windows() const { return group_windows_; }
-  int64_t image_windows() const { return image_windows_; }
 
-  // Windows [begin, end) of the batch; x is image `first_image` at `layout`.
-  void run(const float* x, const ConvPoolLayout& layout, int64_t first_image,
-           const int64_t* tap_offsets, float* conv, int64_t begin, int64_t end) const {
+  // Windows [begin, end) of the batch; x is image `first_image` at x_layout.
+  void run(const float* x, int64_t first_image, float* conv, int64_t begin, int64_t end) const {
     // Weights beyond L2 are kept there slice by slice, for as many groups as their inputs fit too.
-    const int64_t weight_bytes = block_floats_ * (p_.out_channels / 16) * 4;
-    const int64_t batch_groups = weight_bytes > kL2WeightBytes ? 32 : 1;
-    const int64_t batch_windows = batch_groups * group_windows_;
+    const int64_t weight_bytes = block_floats_ * blocks_ * 4;
+    const int64_t batch_windows = (weight_bytes > kL2WeightBytes ? 32 : 1) * group_windows_;
+    ConvPoolWindow start(p_, begin);
     for (int64_t from = begin; from < end; from += batch_windows) {
       const int64_t to = std::min(end, from + batch_windows);
-      for (int64_t kb = 0; kb < p_.out_channels / 16; kb += kTileBlocks)
+      ConvPoolWindow at = start;
+      for (int64_t kb = 0; kb < blocks_; kb += kTileBlocks) {
+        at = start;
         for (int64_t first = from; first < to; first += group_windows_)
-          run_group(x, layout, first_image, tap_offsets, conv, first,
-                    std::min(group_windows_, to - first), kb);
+          run_group(x, first_image, conv, at, std::min(group_windows_, to - first), kb);
+      }
+      start = at;
     }
   }
 
  private:
-  void run_group(const float* x, const ConvPoolLayout& layout, int64_t first_image,
-                 const int64_t* tap_offsets, float* conv, int64_t first, int64_t windows,
-                 int64_t kb) const {
-    const bool last = kb + kTileBlocks > p_.out_channels / 16;
+  // Two lists for the tiles: where each tap is from a position, and where each tile row of a window
+  // is from the window's first position.
+  void fill_offsets() const {
+    int64_t* to = scratch_.tap_offsets;
+    const int64_t blocks = p_.planar() ? 1 : p_.channels / 16;
+    const int64_t singles = p_.planar() ? p_.channels : 1;
+    for (int64_t cb = 0; cb < blocks; ++cb)
+      for (int64_t r = 0; r < p_.kernel_h; ++r)
+        for (int64_t s = 0; s < p_.kernel_w; ++s)
+          for (int64_t c = 0; c < singles; ++c)
+            *to++ = (cb + c) * layout_.block + r * layout_.row + s * layout_.column;
+    const int64_t per_row = p_.pool_w / tile_.columns;
+    for (int64_t r = 0; r < window_rows_; ++r)
+      scratch_.row_offsets[r] =
+          r / per_row * layout_.row + r % per_row * tile_.columns * layout_.column;
+  }
+
+  // `windows` windows from `at` on, which is moved behind them, and one tile of output channels.
+  void run_group(const float* x, int64_t first_image, float* conv, ConvPoolWindow& at,
+                 int64_t windows, int64_t kb) const {
+    const bool last = kb + kTileBlocks > blocks_;
     const int64_t blocks = last ? 1 : kTileBlocks;
     const int64_t vectors = blocks * kVectorsPerBlock;
     const int64_t vector_step = kLanes == 16 ? block_floats_ : kLanes;
-    const int64_t per_row = p_.pool_w / tile_.columns;  // tile rows in one row of a window
+    const TileFunction run_tile = last ? tile_.run_last : tile_.run;
+    const ConvPoolWindow first = at;
     const float* rows[kConvPoolMaxTileRows];
     int64_t filled = 0;
     float* out = conv;
-    for (int64_t i = 0; i < windows; ++i) {
-      const Window at = window(first + i);
-      const float* base = x + (at.image - first_image) * layout.image +
-                          at.row * p_.pool_h * layout.row + at.column * p_.pool_w * layout.column;
+    for (int64_t i = 0; i < windows; ++i, at.next()) {
+      const float* base = x + (at.image - first_image) * layout_.image +
+                          at.row * p_.pool_h * layout_.row + at.column * p_.pool_w * layout_.column;
       for (int64_t r = 0; r < window_rows_; ++r) {
-        rows[filled++] =
-            base + r / per_row * layout.row + r % per_row * tile_.columns * layout.column;
+        rows[filled++] = base + scratch_.row_offsets[r];
         const bool end = i == windows - 1 && r == window_rows_ - 1;
         if (filled < tile_.rows && !end) continue;
         // An incomplete tile repeats its last row; the results land behind those in use.
         while (filled < tile_.rows) rows[filled] = rows[filled - 1], ++filled;
-        (last ? tile_.run_last : tile_.run)(rows, layout.column, tap_offsets, tap_count_,
-                                            w_ + kb * block_floats_, vector_step, bias_ + kb * 16,
-                                            out);
+        run_tile(rows, layout_.column, scratch_.tap_offsets, tap_count_, w_ + kb * block_floats_,
+                 vector_step, bias_ + kb * 16, out);
         out += tile_.rows * tile_.columns * vectors * kLanes;
         filled = 0;
       }
     }
-    for (int64_t i = 0; i < windows; ++i)
-      write_window(conv + i * window_taps_ * vectors * kLanes, window(first + i), kb, blocks);
+    (this->*write_)(conv, first, windows, kb, blocks);
   }
 
-  struct Window {
-    int64_t image, row, column;
-  };
-  Window window(int64_t index) const {
-    const int64_t rest = index % image_windows_;
-    return {index / image_windows_, rest / p_.pooled_w(), rest % p_.pooled_w()};
-  }
-
-  void write_window(const float* conv, const Window& at, int64_t kb, int64_t blocks) const {
-    const ConvPoolLayout& l = p_.y_layout;
-    const int64_t vectors = blocks * kVectorsPerBlock;
-    float* y = y_ + at.image * l.image + at.row * l.row + at.column * l.column + kb * l.block;
-    uint8_t* tap = tap_ ? tap_ +
-                              ((at.image * p_.pooled_h() + at.row) * p_.pooled_w() + at.column) *
-                                  p_.out_channels +
-                              kb * 16
-                        : nullptr;
-    for (int64_t v = 0; v < vectors; ++v) {
-      vf best;
-      vi winner;
-      max_over_taps(conv + v * kLanes, vectors * kLanes, window_taps_, &best, &winner);
-      if (p_.relu) best = best <= 0.0f ? vf{} : best;
-      const int64_t lane = v % kVectorsPerBlock * kLanes;
-      float* to = y + v / kVectorsPerBlock * l.block + lane * l.channel;
-      if (l.channel == 1) {
-        store(to, best);
-      } else {
-        for (int i = 0; i < kLanes; ++i) to[i * l.channel] = best[i];
+  template <int Taps>
+  void write_windows(const float* conv, ConvPoolWindow at, int64_t windows, int64_t kb,
+                     int64_t blocks) const {
+    const ConvPoolLayout l = p_.y_layout;
+    const int64_t taps = Taps > 0 ? Taps : window_taps_;
+    const int64_t step = blocks * kVectorsPerBlock * kLanes;
+    const bool relu = p_.relu;
+    for (int64_t i = 0; i < windows; ++i, at.next(), conv += taps * step) {
+      float* y = y_ + at.image * l.image + at.row * l.row + at.column * l.column + kb * l.block;
+      uint8_t* tap = tap_ ? tap_ + at.index * blocks_ * 16 + kb * 16 : nullptr;
+      for (int64_t v = 0; v < blocks * kVectorsPerBlock; ++v) {
+        vf best;
+        vi winner;
+        max_over_taps<Taps>(conv + v * kLanes, step, taps, &best, &winner);
+        if (relu) best = best <= 0.0f ? vf{} : best;
+        float* to = y + v / kVectorsPerBlock * l.block + v % kVectorsPerBlock * kLanes * l.channel;
+        if (l.channel == 1) {
+          store(to, best);
+        } else {
+          for (int lane = 0; lane < kLanes; ++lane) to[lane * l.channel] = best[lane];
+        }
+        if (tap && relu) winner = best > 0.0f ? winner : vi{} + kConvPoolNoTap;
+        if (tap) store_taps(tap + v * kLanes, winner);
       }
-      if (tap) store_taps(tap + v * kLanes, winner);
     }
   }
 
   const ConvPoolParams& p_;
+  const ConvPoolLayout layout_;
   const float* w_;
   const float* bias_;
   float* y_;
   uint8_t* tap_;
+  const ConvPoolForwardScratch& scratch_;
   Tile tile_;
-  int64_t window_taps_, window_rows_, group_windows_, tap_count_, block_floats_, image_windows_;
+  void (Forward::*write_)(const float*, ConvPoolWindow, int64_t, int64_t, int64_t) const;
+  int64_t window_taps_, window_rows_, group_windows_, tap_count_, block_floats_, blocks_;
 };
-
-void fill_tap_offsets(const ConvPoolParams& p, const ConvPoolLayout& l, int64_t* offsets) {
-  if (p.planar()) {
-    for (int64_t r = 0; r < p.kernel_h; ++r)
-      for (int64_t s = 0; s < p.kernel_w; ++s)
-        for (int64_t c = 0; c < p.channels; ++c) *offsets++ = c * l.block + r * l.row + s;
-  } else {
-    for (int64_t cb = 0; cb < p.channels / 16; ++cb)
-      for (int64_t r = 0; r < p.kernel_h; ++r)
-        for (int64_t s = 0; s < p.kernel_w; ++s)
-          *offsets++ = cb * l.block + r * l.row + s * l.column;
-  }
-}
 
 void conv_pool_forward_run(const ConvPoolParams& p, const float* x, const float* w,
                            const float* bias, float* y, uint8_t* tap, void* scratch_memory,
                            int threads) {
   const ConvPoolForwardScratch scratch = conv_pool_forward_scratch(p, threads, scratch_memory);
   const ConvPoolLayout layout = p.padded() ? conv_pool_padded_layout(p) : p.x_layout;
-  fill_tap_offsets(p, layout, scratch.tap_offsets);
-  const Forward forward(p, w, bias, y, tap);
-  const int64_t windows = p.batch * forward.image_windows();
+  const Forward forward(p, layout, w, bias, y, tap, scratch);
+  const int64_t image_windows = p.pooled_h() * p.pooled_w();
+  const int64_t windows = p.batch * image_windows;
   const int64_t groups = (windows + forward.group_windows() - 1) / forward.group_windows();
 #pragma omp parallel num_threads(threads)
   {
@@ -270,15 +283,15 @@ void conv_pool_forward_run(const ConvPoolParams& p, const float* x, const float*
     const int64_t end = std::min(windows, groups * (me + 1) / team * forward.group_windows());
     float* conv = scratch.conv + me * static_cast<int64_t>(scratch.conv_stride);
     if (!p.padded()) {
-      forward.run(x, layout, 0, scratch.tap_offsets, conv, begin, end);
+      forward.run(x, 0, conv, begin, end);
     } else if (begin < end) {
       float* image = scratch.image + me * static_cast<int64_t>(scratch.image_stride);
       clear(image, conv_pool_padded_floats(p));
       for (int64_t from = begin; from < end;) {
-        const int64_t n = from / forward.image_windows();
-        const int64_t to = std::min(end, (n + 1) * forward.image_windows());
-        copy_inside(p, x + n * p.x_layout.image, image);
-        forward.run(image, layout, n, scratch.tap_offsets, conv, from, to);
+        const int64_t n = from / image_windows;
+        const int64_t to = std::min(end, (n + 1) * image_windows);
+        (p.planar() ? copy_planes : copy_in)(p, x + n * p.x_layout.image, image);
+        forward.run(image, n, conv, from, to);
         from = to;
       }
     }

@@ -1,4 +1,5 @@
-// Zero-padded copies of one image, for the conv_pool kernels: layout conv_pool_padded_layout.
+// For the conv_pool kernels: walks over pooling windows, and packed, zero-padded copies of one
+// image (layout conv_pool_padded_layout).
 #pragma once
 
 #include "conv_pool_plan.h"
@@ -6,40 +7,72 @@
 
 namespace dn::cpu::DN_ISA {
 
+// A pooling window of the batch: its number and its place. next() costs no division.
+struct ConvPoolWindow {
+  ConvPoolWindow(const ConvPoolParams& p, int64_t number)
+      : index(number), rows_(p.pooled_h()), columns_(p.pooled_w()) {
+    image = number / (rows_ * columns_);
+    row = number / columns_ % rows_;
+    column = number % columns_;
+  }
+  void next() {
+    ++index;
+    if (++column < columns_) return;
+    column = 0;
+    if (++row < rows_) return;
+    row = 0;
+    ++image;
+  }
+  int64_t index, image, row, column;
+
+ private:
+  int64_t rows_, columns_;
+};
+
 inline void clear(float* p, int64_t count) {
   std::memset(p, 0, static_cast<size_t>(count) * sizeof(float));
 }
 
-// Calls visit(outside, inside, floats) for each contiguous piece of the image `outside` (x_layout)
-// and its place in the padded copy `inside`.
-template <typename Outside, typename Inside, typename Visit>
-void for_each_piece(const ConvPoolParams& p, Outside* outside, Inside* inside, Visit visit) {
+// C <= 4. The copy's border must be zero already.
+inline void copy_planes(const ConvPoolParams& p, const float* image, float* copy) {
   const ConvPoolLayout to = conv_pool_padded_layout(p);
-  const ConvPoolLayout& from = p.x_layout;
-  const int64_t blocks = p.planar() ? p.channels : p.channels / 16;
-  for (int64_t b = 0; b < blocks; ++b)
+  copy += p.pad_top * to.row + p.pad_left;
+  for (int64_t c = 0; c < p.channels; ++c)
+    for (int64_t h = 0; h < p.height; ++h)
+      std::memcpy(copy + c * to.block + h * to.row,
+                  image + c * p.x_layout.block + h * p.x_layout.row,
+                  static_cast<size_t>(p.width) * sizeof(float));
+}
+
+// C % 16 == 0. Calls visit(outside, inside) for each vector of 16 channels of the image `outside`
+// (x_layout) and its place in the copy `inside`.
+template <typename Outside, typename Inside, typename Visit>
+void for_each_vector(const ConvPoolParams& p, Outside* outside, Inside* inside, Visit visit) {
+  const ConvPoolLayout to = conv_pool_padded_layout(p);
+  const ConvPoolLayout from = p.x_layout;
+  inside += p.pad_top * to.row + p.pad_left * to.column;
+  for (int64_t cb = 0; cb < p.channels / 16; ++cb)
     for (int64_t h = 0; h < p.height; ++h) {
-      Outside* row = outside + b * from.block + h * from.row;
-      Inside* padded = inside + b * to.block + (h + p.pad_top) * to.row + p.pad_left * to.column;
-      if (from.column == to.column) {
-        visit(row, padded, p.width * to.column);
-      } else {
-        for (int64_t i = 0; i < p.width; ++i)
-          visit(row + i * from.column, padded + i * to.column, to.column);
-      }
+      Outside* o = outside + cb * from.block + h * from.row;
+      Inside* i = inside + cb * to.block + h * to.row;
+      for (int64_t w = 0; w < p.width; ++w, o += from.column, i += 16) visit(o, i);
     }
 }
 
-// The border of `padded` must be zero already.
-inline void copy_inside(const ConvPoolParams& p, const float* image, float* padded) {
-  for_each_piece(p, image, padded, [](const float* from, float* to, int64_t count) {
-    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+// The copy's border must be zero already.
+inline void copy_in(const ConvPoolParams& p, const float* image, float* copy) {
+  for_each_vector(p, image, copy, [](const float* from, float* to) {
+    for (int i = 0; i < 16; i += kLanes) store(to + i, load(from + i));
   });
 }
 
-inline void copy_outside(const ConvPoolParams& p, const float* padded, float* image) {
-  for_each_piece(p, image, padded, [](float* to, const float* from, int64_t count) {
-    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+inline void copy_out(const ConvPoolParams& p, const float* copy, float* image, GradMode mode) {
+  for_each_vector(p, image, copy, [mode](float* to, const float* from) {
+    for (int i = 0; i < 16; i += kLanes) {
+      vf v = load(from + i);
+      if (mode == GradMode::Accumulate) v += load(to + i);
+      store(to + i, v);
+    }
   });
 }
 

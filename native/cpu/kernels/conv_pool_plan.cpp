@@ -9,6 +9,8 @@ namespace {
 
 constexpr size_t kAlign = 64;
 constexpr int64_t kL1BlockBytes = 24 * 1024;  // half of a 48 KiB L1, an image block's share
+constexpr int64_t kPatchBytes = 16 * 1024;
+constexpr int64_t kMaxOffset = std::numeric_limits<int32_t>::max() / 2;
 constexpr int64_t kMaxChunks = 16;
 
 // Hands out 64-byte aligned pieces of the caller's scratch; with a null base it only counts.
@@ -65,35 +67,19 @@ const char* conv_pool_can_run(const ConvPoolParams& p, ConvPoolPass pass) {
     return "backward_data needs channels that are a multiple of 16";
   if (p.out_channels < 16 || p.out_channels % 16 != 0)
     return "out_channels is not a multiple of 16";
-  if (p.pool_h > 256 || p.pool_w > 256 || p.pool_h * p.pool_w > 256)
-    return "the pooling window has more than 256 taps";
+  if (p.pool_h > 255 || p.pool_w > 255 || p.pool_h * p.pool_w >= kConvPoolNoTap)
+    return "the pooling window has more than 254 taps";
   if (p.conv_h() < p.pool_h || p.conv_w() < p.pool_w) return "the output is empty";
   if (p.x_layout.channel != 1 || (p.planar() && p.x_layout.column != 1))
     return "input vectors are not contiguous";
-  const ConvPoolLayout& l = p.x_layout;
-  for (int64_t stride : {l.image, l.row, l.column, l.block})
-    if (stride < 0 || stride > std::numeric_limits<int32_t>::max())
-      return "an input stride needs more than 31 bits";
-  const ConvPoolLayout padded = conv_pool_padded_layout(p);
-  const int64_t last = p.height * l.row + p.width * l.column;
-  if (padded.image > std::numeric_limits<int32_t>::max() / 2 ||
-      last > std::numeric_limits<int32_t>::max() / 2)
-    return "one image needs 31-bit offsets";
-  if (p.out_channels * p.channels * p.kernel_h * p.kernel_w > std::numeric_limits<int32_t>::max())
-    return "the weight needs 31-bit offsets";
+  if (conv_pool_padded_floats(p) > kMaxOffset) return "one image needs more than 30-bit offsets";
   return nullptr;
 }
 
 size_t conv_pool_scratch_bytes(const ConvPoolParams& p, ConvPoolPass pass, int threads) {
-  switch (pass) {
-    case ConvPoolPass::Forward:
-      return conv_pool_forward_scratch(p, threads, nullptr).bytes;
-    case ConvPoolPass::BackwardData:
-      return conv_pool_data_scratch(p, threads, nullptr).bytes;
-    default:
-      return p.planar() ? conv_pool_planar_scratch(p, threads, nullptr).bytes
-                        : conv_pool_weight_scratch(p, threads, nullptr).bytes;
-  }
+  if (pass == ConvPoolPass::Forward) return conv_pool_forward_scratch(p, threads, nullptr).bytes;
+  return p.planar() ? conv_pool_planar_scratch(p, threads, nullptr).bytes
+                    : conv_pool_block_scratch(p, threads, nullptr).bytes;
 }
 
 ConvPoolForwardScratch conv_pool_forward_scratch(const ConvPoolParams& p, int threads, void* base) {
@@ -101,6 +87,7 @@ ConvPoolForwardScratch conv_pool_forward_scratch(const ConvPoolParams& p, int th
   ConvPoolForwardScratch s{};
   const int64_t per_position = p.planar() ? p.channels : p.channels / 16;
   s.tap_offsets = carver.take<int64_t>(p.kernel_h * p.kernel_w * per_position);
+  s.row_offsets = carver.take<int64_t>(p.pool_h * p.pool_w);
   // Two blocks of output channels for each position of a group.
   s.conv_stride = static_cast<size_t>(kConvPoolMaxTileRows * p.pool_h * p.pool_w * 32);
   s.conv = carver.take<float>(threads * static_cast<int64_t>(s.conv_stride));
@@ -112,27 +99,22 @@ ConvPoolForwardScratch conv_pool_forward_scratch(const ConvPoolParams& p, int th
   return s;
 }
 
-ConvPoolWeightScratch conv_pool_weight_scratch(const ConvPoolParams& p, int threads, void* base) {
+ConvPoolBlockScratch conv_pool_block_scratch(const ConvPoolParams& p, int threads, void* base) {
   Carver carver(base);
-  ConvPoolWeightScratch s{};
-  const int64_t vectors = padded_h(p) * padded_w(p);
+  ConvPoolBlockScratch s{};
+  const int64_t image = conv_pool_padded_floats(p);
+  const int64_t vectors = padded_h(p) * padded_w(p);  // of one block of input channels
   s.block_images =
       std::clamp<int64_t>(kL1BlockBytes / (vectors * 64), 1, std::max<int64_t>(p.batch, 1));
   // Offsets within a block of images must fit an entry.
-  const int64_t image = p.padded() ? conv_pool_padded_floats(p) : p.x_layout.image;
-  s.block_images =
-      std::max<int64_t>(1, std::min(s.block_images, std::numeric_limits<int32_t>::max() / 2 /
-                                                        std::max<int64_t>(image, 1)));
+  s.block_images = std::clamp<int64_t>(kMaxOffset / image, 1, s.block_images);
   s.entry_capacity = s.block_images * p.pooled_h() * p.pooled_w();
-  s.sums = carver.take<float>(p.out_channels * p.channels * p.kernel_h * p.kernel_w);
+  s.taps = carver.take<float>(p.out_channels * p.channels * p.kernel_h * p.kernel_w);
   s.bias_sums = carver.take<float>(p.out_channels);
-  s.entries_stride = static_cast<size_t>(round_up(kConvPoolChannelGroup * s.entry_capacity, 8));
+  s.images_stride = static_cast<size_t>(s.block_images * image);
+  s.images = carver.take<float>(threads * static_cast<int64_t>(s.images_stride));
+  s.entries_stride = static_cast<size_t>(kConvPoolChannelGroup * s.entry_capacity);
   s.entries = carver.take<ConvPoolEntry>(threads * static_cast<int64_t>(s.entries_stride));
-  if (p.padded()) {
-    s.images_stride =
-        static_cast<size_t>(round_up(s.block_images * conv_pool_padded_floats(p), 16));
-    s.images = carver.take<float>(threads * static_cast<int64_t>(s.images_stride));
-  }
   s.bytes = carver.used();
   return s;
 }
@@ -142,36 +124,24 @@ ConvPoolPlanarScratch conv_pool_planar_scratch(const ConvPoolParams& p, int thre
   ConvPoolPlanarScratch s{};
   s.chunks = std::clamp<int64_t>(p.batch, 1, kMaxChunks);
   s.tap_pitch = round_up(p.kernel_w, 8);
-  s.image_pitch = padded_w(p);
   s.patch_h = p.pool_h + p.kernel_h - 1;
   s.patch_pitch = round_up(p.pool_w + p.kernel_w - 1, 8);
   s.sums_stride =
       static_cast<size_t>(round_up(p.out_channels * p.channels * p.kernel_h * s.tap_pitch, 16));
-  s.image_stride = static_cast<size_t>(
-      round_up(p.channels * padded_h(p) * s.image_pitch + kConvPoolRowSlack, 16));
-  s.patches_stride =
-      static_cast<size_t>(round_up(p.pooled_w() * s.patch_h * s.patch_pitch + 32, 16));
-  s.values_stride = static_cast<size_t>(p.out_channels * p.pooled_w());
+  s.image_stride =
+      static_cast<size_t>(round_up(conv_pool_padded_floats(p) + kConvPoolRowSlack, 16));
+  // Patches and gradients of a band stay in L1 together.
+  s.band_rows = std::clamp<int64_t>(kPatchBytes / (p.pooled_w() * s.patch_h * s.patch_pitch * 4), 1,
+                                    p.pooled_h());
+  const int64_t windows = s.band_rows * p.pooled_w();
+  s.patches_stride = static_cast<size_t>(round_up(windows * s.patch_h * s.patch_pitch + 32, 16));
+  s.values_stride = static_cast<size_t>(p.out_channels * windows);
   s.sums = carver.take<float>(s.chunks * static_cast<int64_t>(s.sums_stride));
   s.bias_sums = carver.take<float>(s.chunks * p.out_channels);
   s.image = carver.take<float>(threads * static_cast<int64_t>(s.image_stride));
   s.patches = carver.take<float>(threads * static_cast<int64_t>(s.patches_stride));
   s.values = carver.take<float>(threads * static_cast<int64_t>(s.values_stride));
   s.lanes = carver.take<int32_t>(threads * static_cast<int64_t>(s.values_stride));
-  s.bytes = carver.used();
-  return s;
-}
-
-ConvPoolDataScratch conv_pool_data_scratch(const ConvPoolParams& p, int threads, void* base) {
-  Carver carver(base);
-  ConvPoolDataScratch s{};
-  s.weights = carver.take<float>(p.out_channels * p.channels * p.kernel_h * p.kernel_w);
-  s.entries_stride = static_cast<size_t>(round_up(p.pool_h * p.pool_w * p.out_channels, 8));
-  s.entries = carver.take<ConvPoolEntry>(threads * static_cast<int64_t>(s.entries_stride));
-  if (p.padded()) {
-    s.image_stride = static_cast<size_t>(round_up(conv_pool_padded_floats(p), 16));
-    s.image = carver.take<float>(threads * static_cast<int64_t>(s.image_stride));
-  }
   s.bytes = carver.used();
   return s;
 }

@@ -1,4 +1,4 @@
-// Transposes 16 x 16 floats: to[j * 16 + i] = from[i * from_step + j], written or added.
+// Transposes 16 x 16 floats: to[j * to_step + i] = from[i * from_step + j], written or added.
 #pragma once
 
 #include "grad_mode.h"
@@ -7,7 +7,8 @@
 namespace dn::cpu::DN_ISA {
 
 #if defined(__AVX512F__)
-inline void transpose16(const float* from, int64_t from_step, float* to, GradMode mode) {
+inline void transpose16(const float* from, int64_t from_step, float* to, int64_t to_step,
+                        GradMode mode) {
   // The unmasked intrinsics read an undefined register, which GCC 12 warns about (GCC bug 105593).
   constexpr __mmask16 all = 0xffff;
   __m512 a[16], b[16];
@@ -40,16 +41,17 @@ inline void transpose16(const float* from, int64_t from_step, float* to, GradMod
   }
 #pragma GCC unroll 16
   for (int i = 0; i < 16; ++i) {
-    if (mode == GradMode::Accumulate) b[i] = _mm512_add_ps(b[i], _mm512_loadu_ps(to + i * 16));
-    _mm512_storeu_ps(to + i * 16, b[i]);
+    if (mode == GradMode::Accumulate) b[i] = _mm512_add_ps(b[i], _mm512_loadu_ps(to + i * to_step));
+    _mm512_storeu_ps(to + i * to_step, b[i]);
   }
 }
 #else
-inline void transpose16(const float* from, int64_t from_step, float* to, GradMode mode) {
+inline void transpose16(const float* from, int64_t from_step, float* to, int64_t to_step,
+                        GradMode mode) {
   for (int j = 0; j < 16; ++j)
     for (int i = 0; i < 16; ++i) {
       const float value = from[i * from_step + j];
-      float& out = to[j * 16 + i];
+      float& out = to[j * to_step + i];
       out = mode == GradMode::Accumulate ? out + value : value;
     }
 }
