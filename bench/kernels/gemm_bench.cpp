@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
     std::vector<double> times[3];
     double peak = 0;
     for (int repeat = -3; repeat < count; ++repeat) {
-      if (repeat % 100 == 0) peak = std::max(peak, peak_gflops(threads));
+      if (repeat % std::max(1, count / 10) == 0) peak = std::max(peak, peak_gflops(threads));
       for (int i = 0; i < 3; ++i) {
         const double start = now_us();
         runs[i]();

@@ -20,10 +20,11 @@ constexpr int max_height(int width) {
 }
 constexpr int kMaxHeight = kRegisters == 32 ? 16 : 12;
 
-// Depth of one block: a panel of B this deep and kMaxWidth vectors wide stays in the second-level
-// cache while all rows of A pass by.
+// Depth of one block: a panel of B stays in the second-level cache while all rows of A pass by.
+// A transposed A is read down its columns, whose lines must survive until the next tile uses the
+// rest of them.
 constexpr int64_t kBlockDepth = 1024;
-constexpr int64_t kPackedBlockDepth = 320;
+constexpr int64_t kTransposedBlockDepth = 256;
 
 using TileFunction = void (*)(const Tile&);
 
@@ -139,7 +140,7 @@ bool packs_b(const GemmParams& p) {
 }
 
 int64_t block_depth(const GemmParams& p) {
-  const int64_t limit = packs_b(p) ? kPackedBlockDepth : kBlockDepth;
+  const int64_t limit = p.transpose_a == Transpose::Yes ? kTransposedBlockDepth : kBlockDepth;
   const int64_t blocks = std::max<int64_t>(1, (p.depth + limit - 1) / limit);
   return (p.depth + blocks - 1) / blocks;
 }
