@@ -227,12 +227,12 @@ struct Ours {
   }
   void backward_weight() {
     DN_SELECT_ISA(conv_pool_backward)
-        .backward_weight(p, dy.get(), tap.get(), x.get(), dw.get(), db.get(), GradMode::Overwrite,
-                         scratch.get(), threads);
+        .backward_weight(p, dy.get(), y.get(), tap.get(), x.get(), dw.get(), db.get(),
+                         GradMode::Overwrite, scratch.get(), threads);
   }
   void backward_data() {
     DN_SELECT_ISA(conv_pool_backward)
-        .backward_data(p, dy.get(), tap.get(), w.get(), dx.get(), GradMode::Overwrite,
+        .backward_data(p, dy.get(), y.get(), tap.get(), w.get(), dx.get(), GradMode::Overwrite,
                        scratch.get(), threads);
   }
 };

@@ -52,9 +52,6 @@ struct ConvPoolParams {
   bool planar() const { return channels <= 4; }
 };
 
-// The tap where the fused ReLU passes no gradient (y is not > 0): the backward passes need no y.
-constexpr uint8_t kConvPoolNoTap = 255;
-
 enum class ConvPoolPass { Forward, BackwardWeight, BackwardData };
 
 // Null where the kernels can do this pass; otherwise the reason why not, for `bench --explain`.
@@ -64,19 +61,21 @@ const char* conv_pool_can_run(const ConvPoolParams& params, ConvPoolPass pass);
 size_t conv_pool_scratch_bytes(const ConvPoolParams& params, ConvPoolPass pass, int threads);
 
 struct ConvPoolForwardTable {
-  // tap may be null (inference).
+  // bias may be null (zero), tap too (inference).
   void (*forward)(const ConvPoolParams& params, const float* x, const float* w, const float* bias,
                   float* y, uint8_t* tap, void* scratch, int threads);
 };
 
 struct ConvPoolBackwardTable {
+  // y: the forward output if dy counts only where y > 0 (the fused ReLU's gradient), else null.
   // db may be null.
-  void (*backward_weight)(const ConvPoolParams& params, const float* dy, const uint8_t* tap,
-                          const float* x, float* dw, float* db, GradMode mode, void* scratch,
-                          int threads);
+  void (*backward_weight)(const ConvPoolParams& params, const float* dy, const float* y,
+                          const uint8_t* tap, const float* x, float* dw, float* db, GradMode mode,
+                          void* scratch, int threads);
   // Not for C <= 4.
-  void (*backward_data)(const ConvPoolParams& params, const float* dy, const uint8_t* tap,
-                        const float* w, float* dx, GradMode mode, void* scratch, int threads);
+  void (*backward_data)(const ConvPoolParams& params, const float* dy, const float* y,
+                        const uint8_t* tap, const float* w, float* dx, GradMode mode, void* scratch,
+                        int threads);
 };
 
 }  // namespace dn::cpu

@@ -95,10 +95,11 @@ constexpr PatchTable kScatter = patch_table<false>(Rectangles());
 class Walk {
  public:
   Walk(const ConvPoolParams& p, const ConvPoolBlockScratch& scratch, int64_t thread,
-       const float* dy, const uint8_t* tap, const WindowReader& reader)
+       const float* dy, const float* y, const uint8_t* tap, const WindowReader& reader)
       : p_(p),
         layout_(conv_pool_padded_layout(p)),
         dy_(dy),
+        y_(y),
         tap_(tap),
         reader_(reader),
         images_(scratch.images + thread * static_cast<int64_t>(scratch.images_stride)),
@@ -118,12 +119,13 @@ class Walk {
       const int32_t start =
           static_cast<int32_t>((at.image - first) * layout_.image +
                                at.row * p_.pool_h * layout_.row + at.column * p_.pool_w * 16);
-      const float* dy = dy_ + at.image * l.image + at.row * l.row + at.column * l.column;
+      const int64_t from = at.image * l.image + at.row * l.row + at.column * l.column;
       for (int64_t c = 0; c < channels; c += 16) {
         alignas(64) float values[16];
         alignas(64) int32_t where[16];
-        reader_.read(dy + (group + c) / 16 * l.block, tap_ + at.index * p_.out_channels + group + c,
-                     values, where);
+        const int64_t offset = from + (group + c) / 16 * l.block;
+        reader_.read(dy_ + offset, y_ ? y_ + offset : nullptr,
+                     tap_ + at.index * p_.out_channels + group + c, values, where);
         for (int i = 0; i < 16; i += kLanes)
           store(sums + c + i, load(sums + c + i) + load(values + i));
         append(entries_ + c * capacity_, counts_ + c, start, values, where);
@@ -166,6 +168,7 @@ class Walk {
   const ConvPoolParams& p_;
   const ConvPoolLayout layout_;
   const float* dy_;
+  const float* y_;
   const uint8_t* tap_;
   const WindowReader& reader_;
   float* images_;
@@ -174,9 +177,9 @@ class Walk {
   int32_t counts_[kConvPoolChannelGroup];
 };
 
-void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const uint8_t* tap,
-                             const float* x, float* dw, float* db, GradMode mode,
-                             void* scratch_memory, int threads) {
+void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const float* y,
+                             const uint8_t* tap, const float* x, float* dw, float* db,
+                             GradMode mode, void* scratch_memory, int threads) {
   const ConvPoolBlockScratch scratch = conv_pool_block_scratch(p, threads, scratch_memory);
   const ConvPoolLayout layout = conv_pool_padded_layout(p);
   const WindowReader reader(p, layout.row, layout.column);
@@ -186,7 +189,7 @@ void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const uin
   {
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
     const int64_t begin = p.out_channels * me / team, end = p.out_channels * (me + 1) / team;
-    Walk walk(p, scratch, me, dy, tap, reader);
+    Walk walk(p, scratch, me, dy, y, tap, reader);
     clear(scratch.taps + begin * channel_floats, (end - begin) * channel_floats);
     clear(scratch.bias_sums + begin, end - begin);
     if (begin < end && p.padded()) clear(walk.image(0), scratch.block_images * layout.image);
@@ -216,14 +219,15 @@ void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const uin
   }
 }
 
-void backward_weight(const ConvPoolParams& p, const float* dy, const uint8_t* tap, const float* x,
-                     float* dw, float* db, GradMode mode, void* scratch, int threads) {
-  (p.planar() ? conv_pool_backward_weight_planar : backward_weight_blocked)(p, dy, tap, x, dw, db,
-                                                                            mode, scratch, threads);
+void backward_weight(const ConvPoolParams& p, const float* dy, const float* y, const uint8_t* tap,
+                     const float* x, float* dw, float* db, GradMode mode, void* scratch,
+                     int threads) {
+  (p.planar() ? conv_pool_backward_weight_planar : backward_weight_blocked)(
+      p, dy, y, tap, x, dw, db, mode, scratch, threads);
 }
 
-void backward_data(const ConvPoolParams& p, const float* dy, const uint8_t* tap, const float* w,
-                   float* dx, GradMode mode, void* scratch_memory, int threads) {
+void backward_data(const ConvPoolParams& p, const float* dy, const float* y, const uint8_t* tap,
+                   const float* w, float* dx, GradMode mode, void* scratch_memory, int threads) {
   const ConvPoolBlockScratch scratch = conv_pool_block_scratch(p, threads, scratch_memory);
   const ConvPoolLayout layout = conv_pool_padded_layout(p);
   const WindowReader reader(p, layout.row, layout.column);
@@ -239,7 +243,7 @@ void backward_data(const ConvPoolParams& p, const float* dy, const uint8_t* tap,
       transpose16(w + tile * 256, 16,
                   scratch.taps + (tile / vectors * 16 * vectors + tile % vectors) * 16,
                   channel_floats, GradMode::Overwrite);
-    Walk walk(p, scratch, me, dy, tap, reader);
+    Walk walk(p, scratch, me, dy, y, tap, reader);
 #pragma omp barrier  // every thread reads all of scratch.taps
     const int64_t end = p.batch * (me + 1) / team;
     for (int64_t n = p.batch * me / team; n < end; n += scratch.block_images) {

@@ -6,7 +6,7 @@
 namespace dn::cpu::DN_ISA {
 
 // backward_weight for C <= 4 (conv_pool_planar.cpp).
-void conv_pool_backward_weight_planar(const ConvPoolParams& params, const float* dy,
+void conv_pool_backward_weight_planar(const ConvPoolParams& params, const float* dy, const float* y,
                                       const uint8_t* tap, const float* x, float* dw, float* db,
                                       GradMode mode, void* scratch, int threads);
 
@@ -20,26 +20,25 @@ class WindowReader {
       where_of_tap_[t] = static_cast<int32_t>(t / p.pool_w * row + t % p.pool_w * column);
   }
 
-  // values: the gradients, zero where the tap is kConvPoolNoTap. where: distance of the winner.
-  void read(const float* dy, const uint8_t* taps, float* values, int32_t* where) const {
+  // values: the gradients, zero where y is given and not > 0. where: distance of the winner.
+  void read(const float* dy, const float* y, const uint8_t* taps, float* values,
+            int32_t* where) const {
 #if defined(__AVX512F__)
     // maskz: the unmasked intrinsics read an undefined register (GCC bug 105593).
     if (layout.channel == 1 && few_taps_) {
-      const __m128i t = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps));
+      const __m512i t = _mm512_maskz_cvtepu8_epi32(
+          0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps)));
       const __mmask16 live =
-          _mm_cmpneq_epu8_mask(t, _mm_set1_epi8(static_cast<char>(kConvPoolNoTap)));
+          y ? _mm512_cmp_ps_mask(_mm512_loadu_ps(y), _mm512_setzero_ps(), _CMP_GT_OQ) : 0xffff;
       _mm512_storeu_ps(values, _mm512_maskz_loadu_ps(live, dy));
       _mm512_storeu_si512(
-          where, _mm512_maskz_permutexvar_epi32(0xffff, _mm512_maskz_cvtepu8_epi32(0xffff, t),
-                                                _mm512_loadu_si512(where_of_tap_)));
+          where, _mm512_maskz_permutexvar_epi32(0xffff, t, _mm512_loadu_si512(where_of_tap_)));
       return;
     }
 #endif
-    for (int i = 0; i < 16; ++i) {
-      const float value = dy[i * layout.channel];
-      values[i] = taps[i] == kConvPoolNoTap ? 0.0f : value;
-      where[i] = where_of_tap_[taps[i]];
-    }
+    for (int i = 0; i < 16; ++i) values[i] = dy[i * layout.channel];
+    for (int i = 0; y && i < 16; ++i) values[i] = y[i * layout.channel] > 0.0f ? values[i] : 0.0f;
+    for (int i = 0; i < 16; ++i) where[i] = where_of_tap_[taps[i]];
   }
 
   const ConvPoolLayout layout;

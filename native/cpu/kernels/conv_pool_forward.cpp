@@ -30,7 +30,7 @@ void conv_tile(const float* const* rows, int64_t column, const int64_t* tap_offs
   vf sum[Rows][Cols][Vectors];
 #pragma GCC unroll 32
   for (int v = 0; v < Vectors; ++v) {
-    const vf start = load(bias + v * kLanes);
+    const vf start = bias ? load(bias + v * kLanes) : vf{};
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
@@ -220,7 +220,7 @@ class Forward {
         // An incomplete tile repeats its last row; the results land behind those in use.
         while (filled < tile_.rows) rows[filled] = rows[filled - 1], ++filled;
         run_tile(rows, layout_.column, scratch_.tap_offsets, tap_count_, w_ + kb * block_floats_,
-                 vector_step, bias_ + kb * 16, out);
+                 vector_step, bias_ ? bias_ + kb * 16 : nullptr, out);
         out += tile_.rows * tile_.columns * vectors * kLanes;
         filled = 0;
       }
@@ -249,7 +249,6 @@ class Forward {
         } else {
           for (int lane = 0; lane < kLanes; ++lane) to[lane * l.channel] = best[lane];
         }
-        if (tap && relu) winner = best > 0.0f ? winner : vi{} + kConvPoolNoTap;
         if (tap) store_taps(tap + v * kLanes, winner);
       }
     }

@@ -67,8 +67,8 @@ const char* conv_pool_can_run(const ConvPoolParams& p, ConvPoolPass pass) {
     return "backward_data needs channels that are a multiple of 16";
   if (p.out_channels < 16 || p.out_channels % 16 != 0)
     return "out_channels is not a multiple of 16";
-  if (p.pool_h > 255 || p.pool_w > 255 || p.pool_h * p.pool_w >= kConvPoolNoTap)
-    return "the pooling window has more than 254 taps";
+  if (p.pool_h > 256 || p.pool_w > 256 || p.pool_h * p.pool_w > 256)
+    return "the pooling window has more than 256 taps";
   if (p.conv_h() < p.pool_h || p.conv_w() < p.pool_w) return "the output is empty";
   if (p.x_layout.channel != 1 || (p.planar() && p.x_layout.column != 1))
     return "input vectors are not contiguous";

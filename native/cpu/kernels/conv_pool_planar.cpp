@@ -26,6 +26,7 @@ struct PlanarPass {
   const ConvPoolParams& p;
   const ConvPoolPlanarScratch& scratch;
   const float* dy;
+  const float* y;
   const uint8_t* tap;
   const WindowReader& reader;
   int64_t pooled_h = p.pooled_h(), pooled_w = p.pooled_w(), blocks = p.out_channels / 16;
@@ -39,11 +40,11 @@ struct PlanarPass {
       vf sum[kVectorsPerBlock];
       for (int v = 0; v < kVectorsPerBlock; ++v) sum[v] = load(bias + kb * 16 + v * kLanes);
       for (int64_t h = band.first_row; h < band.first_row + band.rows; ++h) {
-        const float* from = dy + band.image * l.image + h * l.row + kb * l.block;
+        int64_t from = band.image * l.image + h * l.row + kb * l.block;
         const uint8_t* taps =
             tap + (band.image * pooled_h + h) * pooled_w * p.out_channels + kb * 16;
-        for (int64_t w = 0; w < pooled_w; ++w, values += 16, lanes += 16) {
-          reader.read(from + w * l.column, taps + w * p.out_channels, values, lanes);
+        for (int64_t w = 0; w < pooled_w; ++w, from += l.column, values += 16, lanes += 16) {
+          reader.read(dy + from, y ? y + from : nullptr, taps + w * p.out_channels, values, lanes);
           for (int v = 0; v < kVectorsPerBlock; ++v) sum[v] += load(values + v * kLanes);
         }
       }
@@ -236,9 +237,9 @@ void write_permuted(const PlanarPass& pass, float* dw, GradMode mode, int64_t me
 
 }  // namespace
 
-void conv_pool_backward_weight_planar(const ConvPoolParams& p, const float* dy, const uint8_t* tap,
-                                      const float* x, float* dw, float* db, GradMode mode,
-                                      void* scratch_memory, int threads) {
+void conv_pool_backward_weight_planar(const ConvPoolParams& p, const float* dy, const float* y,
+                                      const uint8_t* tap, const float* x, float* dw, float* db,
+                                      GradMode mode, void* scratch_memory, int threads) {
   const ConvPoolPlanarScratch scratch = conv_pool_planar_scratch(p, threads, scratch_memory);
   bool permute = false;
 #if defined(__AVX512F__)
@@ -246,7 +247,7 @@ void conv_pool_backward_weight_planar(const ConvPoolParams& p, const float* dy, 
 #endif
   const WindowReader reader(p, permute ? scratch.patch_pitch : p.width + p.pad_left + p.pad_right,
                             1);
-  const PlanarPass pass{p, scratch, dy, tap, reader};
+  const PlanarPass pass{p, scratch, dy, y, tap, reader};
 #pragma omp parallel num_threads(threads)
   {
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
