@@ -1,0 +1,12 @@
+namespace DeepNative.Layers;
+
+/// <summary>Joins all axes but the first: (N, C, H, W) becomes (N, C*H*W), row-major.</summary>
+public sealed class Flatten : Layer
+{
+    /// <inheritdoc/>
+    protected override Value Build(Value input)
+    {
+        if (input.Shape.Rank < 1) throw Mismatch(input.Shape, "(N, ...)");
+        return Operators.Reshape.Flatten(input);
+    }
+}
