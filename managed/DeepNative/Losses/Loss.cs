@@ -1,0 +1,38 @@
+namespace DeepNative.Losses;
+
+/// <summary>What training makes small: one number for a batch of outputs and targets.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public abstract class Loss
+{
+    /// <summary>The data type of targets: Int32 for class indices, Float32 for values.</summary>
+    public abstract DType TargetType { get; }
+
+    /// <summary>The targets' shape that fits a model's output.</summary>
+    /// <param name="output">The shape of a batch of outputs.</param>
+    /// <returns>The shape of a batch of targets.</returns>
+    /// <exception cref="ShapeException">The loss is not defined for such outputs.</exception>
+    public abstract Shape TargetShape(Shape output);
+
+    /// <summary>Adds the loss to a graph: a mean, so that it does not depend on the batch's size.</summary>
+    /// <param name="output">The model's output.</param>
+    /// <param name="target">Targets of <see cref="TargetShape"/> and <see cref="TargetType"/>.</param>
+    /// <returns>A float32 value of shape ().</returns>
+    /// <exception cref="ShapeException">Output and target do not fit.</exception>
+    public abstract Value Forward(Value output, Value target);
+
+    /// <summary>What a user gets as prediction: probabilities of classes, or the output itself.</summary>
+    /// <param name="output">The model's output.</param>
+    /// <returns>The prediction, of the same shape.</returns>
+    public virtual Value Predict(Value output) => output;
+
+    /// <summary>The number of samples whose prediction is wrong, for losses that have such a notion.</summary>
+    /// <param name="output">The model's output.</param>
+    /// <param name="target">The targets.</param>
+    /// <returns>A float32 value of shape (), or null.</returns>
+    public virtual Value? CountErrors(Value output, Value target) => null;
+
+    /// <summary>The number of classes that the output tells apart; null where targets are not classes.</summary>
+    /// <param name="output">The shape of a batch of outputs.</param>
+    /// <returns>The number, or null.</returns>
+    public virtual long? Classes(Shape output) => null;
+}
