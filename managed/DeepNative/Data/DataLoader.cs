@@ -13,7 +13,7 @@ namespace DeepNative.Data;
 public sealed class DataLoader : IDisposable
 {
     // Tells the shuffling apart from other users of the same seed: "shuf" in ASCII.
-    private const uint ShuffleStream = 0x73687566;
+    internal const uint ShuffleStream = 0x73687566;
 
     private readonly ISampleSource _source;
     private readonly int _batch;
@@ -168,6 +168,18 @@ public sealed class DataLoader : IDisposable
         if (Thread.CurrentThread != _thread) _thread.Join();
     }
 
+    /// <summary>
+    /// The order of an epoch's samples, for all who must agree on it. <paramref name="random"/> is of
+    /// <see cref="ShuffleStream"/>; null: not shuffled.
+    /// </summary>
+    internal static void Order(Span<int> order, Philox? random, int epoch)
+    {
+        for (var i = 0; i < order.Length; i++) order[i] = i;
+        if (random is null) return;
+        random.Seek((uint)epoch);
+        random.Shuffle(order);
+    }
+
     private void Cancel()
     {
         lock (_gate)
@@ -185,7 +197,7 @@ public sealed class DataLoader : IDisposable
             ExceptionDispatchInfo? failure = null;
             try
             {
-                if (ordered != generation) Order(epoch);
+                if (ordered != generation) Order(_order, _shuffle ? _random : null, epoch);
                 ordered = generation;
                 Fill(slot, index);
             }
@@ -226,14 +238,6 @@ public sealed class DataLoader : IDisposable
 
     private bool HasWork() =>
         _epoch >= 0 && _nextFill < BatchCount && _held + _ready < _ring.Length && _failure is null && !_canceled;
-
-    private void Order(int epoch)
-    {
-        for (var i = 0; i < _order.Length; i++) _order[i] = i;
-        if (!_shuffle) return;
-        _random.Seek((uint)epoch);
-        _random.Shuffle(_order);
-    }
 
     private void Fill(Slot slot, int index)
     {
