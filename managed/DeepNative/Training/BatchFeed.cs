@@ -1,0 +1,103 @@
+using DeepNative.Data;
+
+namespace DeepNative.Training;
+
+/// <summary>
+/// Brings batches into a program's inputs, in the order of an epoch. Either gathered straight into
+/// memory that the device shares, or by a <see cref="DataLoader"/>'s thread and an asynchronous copy.
+/// Both give the same batches; neither allocates in a step.
+/// </summary>
+internal sealed class BatchFeed : IDisposable
+{
+    private readonly IExampleSource _source;
+    private readonly int _batch;
+    private readonly bool _shuffle;
+    private readonly int[] _order = [];
+    private readonly Philox? _random;
+    private readonly DataLoader? _loader;
+    private readonly DeviceEvent? _copied;
+    private readonly int _inputBytes;
+    private readonly int _targetBytes;
+    private int _next;
+
+    public BatchFeed(Device device, IExampleSource source, int batch, bool shuffle, ulong seed, bool shareMemory)
+    {
+        _source = source;
+        _batch = batch;
+        _shuffle = shuffle;
+        _inputBytes = checked((int)source.InputShape.Count * source.InputType.Size());
+        _targetBytes = checked((int)source.TargetShape.Count * source.TargetType.Size());
+        BatchCount = (int)(((long)source.Count + batch - 1) / batch);
+        if (shareMemory)
+        {
+            _order = new int[source.Count];
+            _random = new Philox(seed, DataLoader.ShuffleStream);
+            return;
+        }
+
+        _loader = new DataLoader(new Blocks(this), batch, shuffle, seed);
+        _copied = new DeviceEvent(device);
+    }
+
+    /// <summary>Batches in an epoch; the last may be smaller.</summary>
+    public int BatchCount { get; }
+
+    /// <summary>Examples in one batch of the epoch.</summary>
+    public int CountOf(int index) => Math.Min(_batch, _source.Count - index * _batch);
+
+    public void StartEpoch(int epoch, int firstBatch = 0)
+    {
+        _next = firstBatch;
+        if (_loader is not null)
+        {
+            _loader.StartEpoch(epoch, firstBatch);
+            return;
+        }
+
+        DataLoader.Order(_order, _shuffle ? _random : null, epoch);
+    }
+
+    /// <summary>Fills the inputs of a program of the coming batch's size.</summary>
+    public void Next(StepProgram program)
+    {
+        if (_loader is null)
+        {
+            _source.Gather(_order.AsSpan(_next * _batch, program.Batch), program.Input.Memory, program.Target!.Memory);
+        }
+        else
+        {
+            // The loader reuses the memory of the batch before, which the device may still be reading.
+            _copied!.Wait();
+            if (!_loader.TryNext(out var batch) || batch.Count != program.Batch)
+                throw new InvalidOperationException($"batch {_next} is not one of {program.Batch} examples.");
+            var inputs = program.Batch * _inputBytes;
+            program.Input.Tensor.WriteAsync(PinnedAddress.Of(batch.Images));
+            program.Target!.Tensor.WriteAsync(PinnedAddress.Of(batch.Images[inputs..]));
+            _copied.Record();
+        }
+
+        _next++;
+    }
+
+    public void Dispose()
+    {
+        _loader?.Dispose();
+        // The loader's memory must outlive the copy out of it.
+        _copied?.Wait();
+        _copied?.Dispose();
+    }
+
+    /// <summary>Examples as a loader wants them: a batch is one block, all inputs, then all targets.</summary>
+    private sealed class Blocks(BatchFeed feed) : ISampleSource
+    {
+        public int Count => feed._source.Count;
+
+        public int SampleBytes => checked(feed._inputBytes + feed._targetBytes);
+
+        public void Read(ReadOnlySpan<int> indices, Span<byte> images, Span<int> labels)
+        {
+            var inputs = indices.Length * feed._inputBytes;
+            feed._source.Gather(indices, images[..inputs], images[inputs..]);
+        }
+    }
+}

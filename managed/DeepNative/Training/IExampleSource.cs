@@ -1,0 +1,43 @@
+namespace DeepNative.Training;
+
+/// <summary>
+/// A set of examples that all have the same shape: what training, evaluation and checks need to know of
+/// any data.
+/// </summary>
+/// <remarks>Implementations are immutable: <see cref="Gather"/> is called from a background thread.</remarks>
+public interface IExampleSource
+{
+    /// <summary>For messages: "MNIST training set".</summary>
+    string Name { get; }
+
+    /// <summary>The number of examples.</summary>
+    int Count { get; }
+
+    /// <summary>The shape of one input, without the batch axis: (1, 28, 28).</summary>
+    Shape InputShape { get; }
+
+    /// <summary>The data type of inputs: UInt8 or Float32.</summary>
+    DType InputType { get; }
+
+    /// <summary>The shape of one target, without the batch axis; () for class indices.</summary>
+    Shape TargetShape { get; }
+
+    /// <summary>The data type of targets: Int32 class indices or Float32 values.</summary>
+    DType TargetType { get; }
+
+    /// <summary>The largest class index; null where targets are not class indices.</summary>
+    int? MaxLabel { get; }
+
+    /// <summary>Copies examples into a batch, in the given order. Allocates nothing.</summary>
+    /// <param name="indices">Which examples, each 0 to <see cref="Count"/> - 1.</param>
+    /// <param name="inputs">Receives the inputs, row-major, one after the other.</param>
+    /// <param name="targets">Receives the targets likewise.</param>
+    void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets);
+
+    /// <summary>
+    /// Mean and standard deviation per channel of the inputs, for <see cref="Normalization"/>; null where
+    /// inputs are used as they are.
+    /// </summary>
+    /// <returns>The statistics, in units of byte / 255 for bytes; or null.</returns>
+    Normalization? Statistics();
+}

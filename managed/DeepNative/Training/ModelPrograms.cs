@@ -1,0 +1,185 @@
+using DeepNative.Layers;
+using DeepNative.Losses;
+using DeepNative.Optimizers;
+
+namespace DeepNative.Training;
+
+/// <summary>
+/// The programs of one model for one kind of input: training, evaluation and prediction, one per batch
+/// size, compiled at first use. All share the model's parameter tensors.
+/// </summary>
+internal sealed class ModelPrograms : IDisposable
+{
+    // Batch sizes of evaluation and prediction are the caller's choice; older ones are dropped beyond this.
+    private const int MostPerMode = 8;
+
+    private readonly Device _device;
+    private readonly Layer _model;
+    private readonly Loss _loss;
+    private readonly InputNormalizer _normalizer;
+    private readonly CompileOptions? _options;
+    private readonly Dictionary<(Mode Mode, int Batch), StepProgram> _programs = [];
+    private long _clock;
+
+    public ModelPrograms(
+        Device device, Layer model, Loss loss, InputSpec input, CompileOptions? options)
+    {
+        _device = device;
+        _model = model;
+        _loss = loss;
+        _options = options;
+        Input = input;
+        _normalizer = new InputNormalizer(input.Normalization, input.Type);
+        OutputShape = Trace();
+    }
+
+    private enum Mode
+    {
+        Training,
+        Evaluation,
+        Prediction,
+    }
+
+    public InputSpec Input { get; }
+
+    /// <summary>The model's output for a batch of one.</summary>
+    public Shape OutputShape { get; }
+
+    /// <summary>Whether a batch can be written where the device reads it.</summary>
+    public static bool SharesMemory(Device device) =>
+        device.Info.UsesHostMemory && !device.Info.IsAsynchronous;
+
+    /// <summary>One step: forward, loss, gradients, update.</summary>
+    public StepProgram Training(int batch, Optimizer optimizer, OptimizerState state, bool shareMemory)
+    {
+        if (Find(Mode.Training, batch) is { } known) return known;
+        using var parts = new Parts(this, Mode.Training, batch, shareMemory);
+        var (graph, output, target) = parts.Trace();
+        var loss = _loss.Forward(output, target);
+        var parameters = new Value[state.Parameters.Count];
+        for (var i = 0; i < parameters.Length; i++) parameters[i] = graph.Parameter(state.Parameters[i]);
+        var gradients = graph.Gradients(loss, parameters);
+        graph.Store(loss, parts.AddLoss());
+        optimizer.Update(graph, state, gradients);
+        return parts.Compile();
+    }
+
+    /// <summary>Loss and wrong predictions of a batch.</summary>
+    public StepProgram Evaluation(int batch, bool shareMemory)
+    {
+        if (Find(Mode.Evaluation, batch) is { } known) return known;
+        using var parts = new Parts(this, Mode.Evaluation, batch, shareMemory);
+        var (graph, output, target) = parts.Trace();
+        graph.Store(_loss.Forward(output, target), parts.AddLoss());
+        if (_loss.CountErrors(output, target) is { } errors) graph.Store(errors, parts.AddErrors());
+        return parts.Compile();
+    }
+
+    /// <summary>The loss's prediction for a batch.</summary>
+    public StepProgram Prediction(int batch)
+    {
+        if (Find(Mode.Prediction, batch) is { } known) return known;
+        using var parts = new Parts(this, Mode.Prediction, batch, shareMemory: false);
+        var (graph, output, _) = parts.Trace();
+        var prediction = _loss.Predict(output);
+        graph.Store(prediction, parts.AddOutput(prediction.Shape));
+        return parts.Compile();
+    }
+
+    public void Dispose()
+    {
+        foreach (var program in _programs.Values) program.Dispose();
+        _programs.Clear();
+        _normalizer.ReleaseTensors();
+    }
+
+    private Shape Trace()
+    {
+        var graph = new Graph(training: false, "shapes");
+        var output = _model.Forward(_normalizer.Forward(graph.Declare(Input.Type, new Shape(1).Concat(Input.Shape), "input")));
+        return output.Shape;
+    }
+
+    private StepProgram? Find(Mode mode, int batch)
+    {
+        if (!_programs.TryGetValue((mode, batch), out var program)) return null;
+        program.LastUse = ++_clock;
+        return program;
+    }
+
+    private void Keep(Mode mode, StepProgram program)
+    {
+        program.LastUse = ++_clock;
+        _programs.Add((mode, program.Batch), program);
+        if (mode == Mode.Training) return;
+        var count = 0;
+        (Mode, int) oldest = default;
+        var least = long.MaxValue;
+        foreach (var (key, other) in _programs)
+        {
+            if (key.Mode != mode) continue;
+            count++;
+            if (other.LastUse >= least) continue;
+            least = other.LastUse;
+            oldest = key;
+        }
+
+        if (count > MostPerMode && _programs.Remove(oldest, out var dropped)) dropped.Dispose();
+    }
+
+    /// <summary>The tensors of a program under construction; freed unless it is completed.</summary>
+    private sealed class Parts(ModelPrograms owner, Mode mode, int batch, bool shareMemory) : IDisposable
+    {
+        private readonly Graph _graph = new(mode == Mode.Training, $"{mode} of {batch}");
+        private InputBuffer? _input;
+        private InputBuffer? _target;
+        private Tensor? _loss;
+        private Tensor? _errors;
+        private Tensor? _output;
+        private bool _complete;
+
+        public (Graph Graph, Value Output, Value Target) Trace()
+        {
+            owner._normalizer.Materialize(owner._device, seed: 0);
+            _input = new InputBuffer(owner._device, owner.Input.Type, new Shape(batch).Concat(owner.Input.Shape), shareMemory);
+            var input = owner._normalizer.Forward(_graph.Bind(_input.Tensor, "input"));
+            var output = owner._model.Forward(input);
+            if (mode == Mode.Prediction) return (_graph, output, input);
+            _target = new InputBuffer(owner._device, owner._loss.TargetType, owner._loss.TargetShape(output.Shape), shareMemory);
+            return (_graph, output, _graph.Bind(_target.Tensor, "target"));
+        }
+
+        public Tensor AddLoss() => _loss = new Tensor(owner._device, DType.Float32, Shape.Scalar);
+
+        public Tensor AddErrors() => _errors = new Tensor(owner._device, DType.Float32, Shape.Scalar);
+
+        public Tensor AddOutput(Shape shape) => _output = new Tensor(owner._device, DType.Float32, shape);
+
+        public StepProgram Compile()
+        {
+            var program = new StepProgram
+            {
+                Batch = batch,
+                Program = _graph.Compile(owner._device, owner._options),
+                Input = _input!,
+                Target = _target,
+                Loss = _loss,
+                Errors = _errors,
+                Output = _output,
+            };
+            _complete = true;
+            owner.Keep(mode, program);
+            return program;
+        }
+
+        public void Dispose()
+        {
+            if (_complete) return;
+            _input?.Dispose();
+            _target?.Dispose();
+            _loss?.Dispose();
+            _errors?.Dispose();
+            _output?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using DeepNative.Optimizers;
+
+namespace DeepNative.Training;
+
+/// <summary>What a run works with.</summary>
+internal sealed record RunSetup
+{
+    public required Device Device { get; init; }
+
+    public required IExampleSource Data { get; init; }
+
+    public required FitOptions Options { get; init; }
+
+    public required Optimizer Optimizer { get; init; }
+
+    public required OptimizerState State { get; init; }
+
+    public required LearningRateSchedule Schedule { get; init; }
+
+    public required ModelPrograms Programs { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required bool Prefetch { get; init; }
+
+    public required TimeSpan ProgressInterval { get; init; }
+
+    /// <summary>Writes a checkpoint; returns the tensor that holds a number that is not finite, or null.</summary>
+    public required Func<string, string?> Save { get; init; }
+}

@@ -1,0 +1,36 @@
+namespace DeepNative.Training;
+
+/// <summary>A compiled program for one batch size, with the tensors that are its own.</summary>
+internal sealed class StepProgram : IDisposable
+{
+    public required int Batch { get; init; }
+
+    public required CompiledProgram Program { get; init; }
+
+    public required InputBuffer Input { get; init; }
+
+    /// <summary>Absent for prediction.</summary>
+    public InputBuffer? Target { get; init; }
+
+    /// <summary>Mean loss of the batch, float32 (); absent for prediction.</summary>
+    public Tensor? Loss { get; init; }
+
+    /// <summary>Wrong predictions of the batch, float32 (); for evaluation, where the loss has that notion.</summary>
+    public Tensor? Errors { get; init; }
+
+    /// <summary>For prediction.</summary>
+    public Tensor? Output { get; init; }
+
+    /// <summary>When it was last asked for, on the cache's clock.</summary>
+    public long LastUse { get; set; }
+
+    public void Dispose()
+    {
+        Program.Dispose();
+        Input.Dispose();
+        Target?.Dispose();
+        Loss?.Dispose();
+        Errors?.Dispose();
+        Output?.Dispose();
+    }
+}

@@ -1,0 +1,185 @@
+using System.Diagnostics;
+using DeepNative.Optimizers;
+
+namespace DeepNative.Training;
+
+/// <summary>One call of Fit: the loop over epochs and steps. A step allocates nothing.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    private readonly RunSetup _setup;
+    private readonly RunPosition _position;
+    private readonly BatchFeed _feed;
+    private readonly LossRing _ring;
+    private readonly StepProgram _full;
+    private readonly StepProgram _last;
+    private readonly long _start;
+
+    private long _firstStepEnd;
+    private long _paused;
+    private long _lastReport;
+    private long _steps;
+    private long _timedImages;
+    private float _rate = float.NaN;
+    private string? _lastCheckpoint;
+    private EvaluationResult? _validation;
+
+    public TrainingRun(RunSetup setup, RunPosition position, long start)
+    {
+        _setup = setup;
+        _position = position;
+        _start = start;
+        var options = setup.Options;
+        var batch = Math.Min(options.Batch, setup.Data.Count);
+        var shareMemory = !setup.Prefetch && ModelPrograms.SharesMemory(setup.Device);
+        _feed = new BatchFeed(setup.Device, setup.Data, batch, options.Shuffle, setup.Seed, shareMemory);
+        try
+        {
+            var rest = _feed.CountOf(_feed.BatchCount - 1);
+            _full = setup.Programs.Training(batch, setup.Optimizer, setup.State, shareMemory);
+            _last = rest == batch ? _full : setup.Programs.Training(rest, setup.Optimizer, setup.State, shareMemory);
+            _ring = new LossRing(setup.Device, position.Step, () => _lastCheckpoint)
+            {
+                Sum = position.LossSum,
+                Examples = position.Examples,
+            };
+        }
+        catch
+        {
+            _feed.Dispose();
+            throw;
+        }
+    }
+
+    public FitResult Execute(CancellationToken cancellation)
+    {
+        var options = _setup.Options;
+        var loss = double.NaN;
+        var completed = true;
+        while (completed && _position.Epoch < options.Epochs)
+        {
+            completed = RunEpoch(cancellation);
+            loss = _ring.Mean;
+            if (completed) EndEpoch();
+        }
+
+        if (!completed && options.Checkpoint is not null) Save();
+        _position.Unfinished = !completed;
+        return new FitResult(
+            loss, _position.Epoch, _steps, Stopwatch.GetElapsedTime(_start).TotalSeconds, ImagesPerSecond(),
+            _steps > 0 ? Stopwatch.GetElapsedTime(_start, _firstStepEnd).TotalSeconds : double.NaN, completed, _validation);
+    }
+
+    public void Dispose()
+    {
+        _ring.Dispose();
+        _feed.Dispose();
+    }
+
+    // False when cancelled.
+    private bool RunEpoch(CancellationToken cancellation)
+    {
+        _feed.StartEpoch(_position.Order, _position.Batch);
+        while (_position.Batch < _feed.BatchCount)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                _ring.Drain();
+                (_position.LossSum, _position.Examples) = (_ring.Sum, _ring.Examples);
+                return false;
+            }
+
+            Step();
+        }
+
+        _ring.Drain();
+        return true;
+    }
+
+    private void Step()
+    {
+        var count = _feed.CountOf(_position.Batch);
+        var program = count == _full.Batch ? _full : _last;
+        _ring.Reserve();
+        var rate = (float)(_setup.Optimizer.LearningRate * _setup.Schedule.Factor(Schedule()));
+        // Not "!=": the first comparison is with NaN, which must differ.
+        if (!(rate == _rate))
+        {
+            _ring.SendRate(_setup.State.LearningRate, rate);
+            _rate = rate;
+        }
+
+        _feed.Next(program);
+        program.Program.Run();
+        _ring.Submit(program.Loss!, count);
+        _position.Batch++;
+        _position.Step++;
+        _steps++;
+        if (_steps == 1)
+        {
+            _ring.Drain();
+            _lastReport = _firstStepEnd = Stopwatch.GetTimestamp();
+        }
+        else
+        {
+            _timedImages += count;
+        }
+
+        if (_setup.Options.Checkpoint is { EverySteps: > 0 } checkpoint && _position.Step % checkpoint.EverySteps == 0
+            && _position.Batch < _feed.BatchCount)
+            Save();
+        if (_setup.Options.Progress is { } progress && Stopwatch.GetElapsedTime(_lastReport) >= _setup.ProgressInterval
+            && _position.Batch < _feed.BatchCount)
+            Report(progress, isEpochEnd: false);
+    }
+
+    private void EndEpoch()
+    {
+        _position.Epoch++;
+        _position.Order++;
+        _position.Batch = 0;
+        var mean = _ring.Mean;
+        var pause = Stopwatch.GetTimestamp();
+        if (_setup.Options.Validation is { } validation)
+            _validation = EvaluationRun.Run(_setup.Device, _setup.Programs, validation, _setup.Prefetch);
+        _paused += Stopwatch.GetTimestamp() - pause;
+        if (_setup.Options.Progress is { } progress) Report(progress, isEpochEnd: true, mean);
+        (_ring.Sum, _ring.Examples) = (0, 0);
+        (_position.LossSum, _position.Examples) = (0, 0);
+        if (_setup.Options.Checkpoint is { } checkpoint && IsDue(checkpoint)) Save();
+    }
+
+    private bool IsDue(CheckpointOptions checkpoint) =>
+        (checkpoint.EveryEpochs > 0 && _position.Epoch % checkpoint.EveryEpochs == 0)
+        || (checkpoint.EverySteps > 0 && _position.Step % checkpoint.EverySteps == 0);
+
+    // Before anything is written every loss so far is known to be finite, and the writer looks at the tensors.
+    private void Save()
+    {
+        var pause = Stopwatch.GetTimestamp();
+        _ring.Drain();
+        (_position.LossSum, _position.Examples) = (_ring.Sum, _ring.Examples);
+        var path = _setup.Options.Checkpoint!.Path;
+        if (_setup.Save(path) is { } tensor) throw new TrainingDivergedException(_position.Step, tensor, _lastCheckpoint);
+        _lastCheckpoint = path;
+        _paused += Stopwatch.GetTimestamp() - pause;
+    }
+
+    private void Report(IProgress<TrainingProgress> progress, bool isEpochEnd, double? loss = null)
+    {
+        _lastReport = Stopwatch.GetTimestamp();
+        progress.Report(new TrainingProgress(
+            isEpochEnd ? _position.Epoch : _position.Epoch + 1, _setup.Options.Epochs,
+            isEpochEnd ? _feed.BatchCount : _position.Batch, _feed.BatchCount, _position.Step, loss ?? _ring.Mean, _rate,
+            ImagesPerSecond(), Stopwatch.GetElapsedTime(_start).TotalSeconds, isEpochEnd, isEpochEnd ? _validation : null));
+    }
+
+    private double ImagesPerSecond()
+    {
+        if (_timedImages == 0) return double.NaN;
+        var ticks = Stopwatch.GetTimestamp() - _firstStepEnd - _paused;
+        return _timedImages / ((double)Math.Max(1, ticks) / Stopwatch.Frequency);
+    }
+
+    private SchedulePosition Schedule() =>
+        new(_position.Step, _feed.BatchCount, (long)_feed.BatchCount * _setup.Options.Epochs);
+}
