@@ -60,6 +60,13 @@ public sealed class IdxTests
     }
 
     [Test]
+    public void SecondGzipMemberThatRepeatsTheClaimedSizeIsRefused()
+    {
+        var packed = IdxFixture.Gzip(IdxFixture.Images(5, 4, 3));
+        Refused(() => Idx.ReadImages(Put([.. packed, .. packed])), "more than the 60 bytes");
+    }
+
+    [Test]
     public void WrongMagicSaysWhatItIs([Values] bool packed)
     {
         Refused(() => Idx.ReadImages(Put(Pack(IdxFixture.Labels(1, 2), packed))), "0x00000801", "expected 0x00000803", "uint8 labels");
