@@ -35,8 +35,11 @@ LayoutRef matrix_layout(const CompileView& view, int tensor, bool prefer_transpo
   return is_transposed(view.layout(tensor)) ? view.layout(tensor) : nullptr;
 }
 
+// What the product takes along; Identity leaves the expression to a pass of its own.
 Epilogue epilogue_of(std::span<const dn_instruction> expression) {
-  return is_relu(expression) ? Epilogue::Relu : Epilogue::Identity;
+  return is_relu(expression)            ? Epilogue::Relu
+         : is_relu_gradient(expression) ? Epilogue::ReluBackward
+                                        : Epilogue::Identity;
 }
 
 // Whether the product is the gradient of a parameter that is stored transposed.
@@ -102,8 +105,8 @@ KernelPlan plan_own(const CompileView& view, int op) {
   EpiloguePass pass;
   if (p.epilogue == Epilogue::Identity)
     pass = EpiloguePass(view, operation, view.tensor(c_id).shape.numel(), bias ? 3 : 2);
-  for (int i = 0; i < pass.input_count(); ++i)
-    plan.inputs.push_back(row_major_slot(operation.input(3 + i)));
+  for (size_t slot = 3; slot < operation.inputs().size(); ++slot)
+    plan.inputs.push_back(row_major_slot(operation.input(slot)));
   plan.outputs = {{c_id, c_layout}};
   const int64_t gemm_bytes = scratch_aligned(gemm_scratch_bytes(p, threads));
   plan.scratch_bytes = gemm_bytes + pass.scratch_bytes();
@@ -112,6 +115,7 @@ KernelPlan plan_own(const CompileView& view, int op) {
     p.b = in(arguments, exchange ? 0 : 1);
     p.bias = bias ? in(arguments, 2) : nullptr;
     p.c = out(arguments, 0);
+    if (p.epilogue == Epilogue::ReluBackward) p.activation = in(arguments, bias ? 3 : 2);
     p.scratch = gemm_bytes > 0 ? arguments.scratch : nullptr;
     gemm(p, threads);
     pass.run(arguments, static_cast<char*>(arguments.scratch) + gemm_bytes);

@@ -17,7 +17,7 @@ enum class Epilogue {
   Relu,  // max(x, 0), NaN kept
   Sigmoid,
   Tanh,
-  ReluBackward,  // 0 where `activation` (the ReLU's output) <= 0
+  ReluBackward,  // 0 unless `activation` (the ReLU's output) > 0
 };
 
 // Strides count elements. C overlaps no input. Any of the sizes may be 0; depth 0 is a zero

@@ -73,7 +73,7 @@ void run_tile(const Tile& t) {
   if (t.epilogue == Epilogue::Relu) for_each_sum([&](vf v, int, int) { return v < 0 ? vf{} : v; });
   if (t.epilogue == Epilogue::ReluBackward)
     for_each_sum(
-        [&](vf v, int i, int j) { return read(t.activation + i * t.ldc, j) <= 0 ? vf{} : v; });
+        [&](vf v, int i, int j) { return read(t.activation + i * t.ldc, j) > 0 ? v : vf{}; });
 
 #pragma GCC unroll 32
   for (int i = 0; i < kHeight; ++i) {
