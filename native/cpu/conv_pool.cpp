@@ -79,15 +79,6 @@ bool is_max_pooling(const Operator& op, int direction) {
 
 // ---- forward ----
 
-// With relu in the kernel the taps also say where relu passes nothing; only its gradients may see that.
-bool tap_is_private(const CompileView& view, const Operator& pooling) {
-  if (!pooling.has_output(1)) return true;
-  const TensorDeclaration& tap = view.tensor(pooling.output(1));
-  return tap.transient() && std::ranges::all_of(tap.consumers, [&](int consumer) {
-           return view.op(consumer).kind() == DN_OPERATOR_POOLING;
-         });
-}
-
 struct Forward {
   int convolution = -1, pooling = -1, relu = -1;
   int output = -1;  // the last of them writes it
@@ -112,7 +103,7 @@ std::string find_forward(const CompileView& view, int first, Forward& found) {
   if (pooling->has_output(1) && view.tensor(pooling->output(1)).dtype != DN_DTYPE_U8)
     return "the window has more than 256 positions";
   const Operator* relu = only_consumer(view, found.output, DN_OPERATOR_POINTWISE, found.relu);
-  if (relu && is_relu(relu->expression()) && tap_is_private(view, *pooling)) {
+  if (relu && is_relu(relu->expression())) {
     found.output = relu->output(0);
     found.params.relu = true;
   } else {
@@ -180,7 +171,7 @@ class ConvPoolForward final : public Candidate {
 
 struct Backward {
   int relu = -1, pooling = -1, weight = -1, data = -1;  // operators
-  int grad = -1;  // the tensor of the pooled gradient
+  int grad = -1, output = -1;  // tensors: the pooled gradient; the relu's output, if there is one
   ConvPoolParams params{};
 
   std::vector<int> operators() const {
@@ -201,14 +192,9 @@ std::string find_backward(const CompileView& view, int first, Backward& found) {
       return "the gradient of max pooling does not follow";
     found.relu = first;
     found.grad = relu.input(0);
-    // The taps stand for the relu's output only where the forward kernel wrote both.
-    const int pooled = view.tensor(view.op(found.pooling).input(1)).producer;
-    const int convolution = pooled < 0 ? -1 : view.tensor(view.op(pooled).input(0)).producer;
-    Forward forward;
-    if (convolution < 0 || view.op(convolution).kind() != DN_OPERATOR_CONVOLUTION ||
-        !find_forward(view, convolution, forward).empty() || forward.relu < 0 ||
-        forward.output != relu.input(1))
-      return "the forward pass is not the fused one";
+    found.output = relu.input(1);
+    if (!(view.tensor(found.grad).shape == view.tensor(found.output).shape))
+      return "the gradient is broadcast";
   }
   const Operator& pooling = view.op(found.pooling);
   if (!is_max_pooling(pooling, DN_BACKWARD_DATA)) return "not the gradient of max pooling";
@@ -272,15 +258,17 @@ class ConvPoolBackward final : public Candidate {
     const Operator& pooling = view.op(b.pooling);
     const int x = weight.input(0), dw = weight.output(0), tap = pooling.input(1);
     const bool planar = b.params.planar();
-    const bool bias = weight.has_output(1), data = b.data >= 0;
+    const bool relu = b.relu >= 0, bias = weight.has_output(1), data = b.data >= 0;
     const LayoutRef x_layout = input_layout(view, x, planar);
-    const LayoutRef y_layout = channel_layout(view, b.grad);
+    const LayoutRef y_layout = channel_layout(view, relu ? b.output : b.grad);
     b.params.x_layout = strides_of(view.tensor(x).shape, x_layout, planar);
     b.params.y_layout = strides_of(view.tensor(b.grad).shape, y_layout, false);
 
     KernelPlan plan;
     const LayoutRef w_layout = weight_layout(view.tensor(dw).shape, planar);
     plan.inputs = {{b.grad, y_layout}, {tap, tap_layout(view.tensor(tap).shape)}, {x, x_layout}};
+    const int y_slot = relu ? (int)plan.inputs.size() : -1;
+    if (relu) plan.inputs.push_back({b.output, y_layout});
     const int w_slot = (int)plan.inputs.size();
     if (data) plan.inputs.push_back({view.op(b.data).input(1), w_layout});
     plan.outputs = {{dw, w_layout}};
@@ -293,11 +281,12 @@ class ConvPoolBackward final : public Candidate {
         data ? conv_pool_scratch_bytes(b.params, ConvPoolPass::BackwardData, threads) : 0);
     plan.kernel = make_kernel([=, params = b.params](const Arguments& a) {
       const ConvPoolBackwardTable& table = DN_SELECT_ISA(conv_pool_backward);
+      const float* y = relu ? in(a, y_slot) : nullptr;
       const auto* taps = static_cast<const uint8_t*>(a.inputs[1]);
-      table.backward_weight(params, in(a, 0), taps, in(a, 2), out(a, 0),
+      table.backward_weight(params, in(a, 0), y, taps, in(a, 2), out(a, 0),
                             bias ? out(a, 1) : nullptr, GradMode::Overwrite, a.scratch, threads);
       if (data)
-        table.backward_data(params, in(a, 0), taps, in(a, w_slot), out(a, dx_slot),
+        table.backward_data(params, in(a, 0), y, taps, in(a, w_slot), out(a, dx_slot),
                             GradMode::Overwrite, a.scratch, threads);
     });
     return plan;

@@ -109,7 +109,6 @@ void max_backward(const Geometry& g, const float* dy, const Tap* tap, float* dx,
         const int64_t at = plane * g.out_size() + position * block;
         for (int64_t c = 0; c < block; ++c) {
           int64_t which = tap[at + c];
-          if (which >= g.window()) continue;  // a fused relu passed nothing here
           const int64_t s = which % g.kernel[2];
           which /= g.kernel[2];
           const int64_t r = which % g.kernel[1], t = which / g.kernel[1];
