@@ -9,6 +9,8 @@
 
 namespace dn::cpu::DN_ISA {
 
+typedef uint32_t vu __attribute__((vector_size(kLanes * sizeof(float))));
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
@@ -94,13 +96,13 @@ inline vf exponential_minus_1(vf x) {
   return choose(absolute(x) < 5.9604645e-8f, x, y);
 }
 
-// x = m 2^e with m in [sqrt(1/2), sqrt(2)), for finite x > 0.
+// x = m 2^e with m in [sqrt(1/2), sqrt(2)), for finite x > 0; unsigned, since other x may wrap.
 inline vf split_exponent(vf x, vf& e) {
   const vi denormal = x < std::numeric_limits<float>::min();
-  const vi bits = (vi)choose(denormal, x * 8388608.0f, x);
-  const vi power = (bits - 0x3f3504f3) >> 23;
+  const vu bits = (vu)choose(denormal, x * 8388608.0f, x);
+  const vi power = (vi)(bits - 0x3f3504f3u) >> 23;
   e = __builtin_convertvector(power, vf) - choose(denormal, broadcast(23.0f), vf{});
-  return (vf)(bits - (power << 23));
+  return (vf)(bits - ((vu)power << 23));
 }
 
 inline vf logarithm(vf x) {
