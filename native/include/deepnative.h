@@ -35,14 +35,15 @@ extern "C" {
 
 /* ---- status ------------------------------------------------------------------------------- */
 
+/* How a call ended. */
 typedef enum dn_status {
-  DN_OK = 0,
+  DN_OK = 0,               /* it did what was asked */
   DN_INVALID_ARGUMENT = 1, /* a null, a value outside its range, an object in the wrong state */
   DN_SHAPE_MISMATCH = 2,   /* dimensions, ranks or data types that do not fit together */
   DN_UNSUPPORTED = 3,      /* valid, but this device has no kernel for it */
-  DN_OUT_OF_MEMORY = 4,
+  DN_OUT_OF_MEMORY = 4,    /* the text says what was asked and what is free */
   DN_DEVICE_LOST = 5,      /* the device failed earlier and refuses work; the text is the first failure */
-  DN_IO = 6,
+  DN_IO = 6,               /* a file could not be read or written */
   DN_VENDOR_ERROR = 7,     /* oneDNN, CUDA, cuBLAS or cuDNN reported a failure */
   DN_INTERNAL = 8,         /* a defect of the engine */
   DN_BUSY = 9,             /* the program is running on another thread */
@@ -113,7 +114,10 @@ DN_API dn_status dn_device_describe(int32_t index, dn_device_info* info);
  * DN_NOT_FOUND lists the known names; DN_UNSUPPORTED says why the device cannot be used. */
 DN_API dn_status dn_device_open(const char* name, const dn_device_options* options, dn_device** device);
 
+/* Describes an open device; `info` in (struct_size), out. */
 DN_API dn_status dn_device_get_info(dn_device* device, dn_device_info* info);
+
+/* What the device's tensors and programs take; `info` in (struct_size), out. */
 DN_API dn_status dn_device_get_memory(dn_device* device, dn_memory_info* info);
 
 /* Blocks until all work given to the device has finished; returns its first failure. */
@@ -162,6 +166,7 @@ DN_API dn_status dn_tensor_create(dn_device* device, dn_dtype dtype, int32_t ran
 DN_API dn_status dn_tensor_wrap(dn_device* device, dn_dtype dtype, int32_t rank, const int64_t* dims,
                                 void* data, int64_t bytes, dn_tensor** tensor);
 
+/* Shape, sizes and layout; `info` in (struct_size), out. */
 DN_API dn_status dn_tensor_get_info(dn_tensor* tensor, dn_tensor_info* info);
 
 /* Copies row-major host data into the tensor, from the device's physical layout when reading;
@@ -184,6 +189,7 @@ DN_API void dn_tensor_release(dn_tensor* tensor);
 
 /* ---- events ------------------------------------------------------------------------------- */
 
+/* A point in the device's order of work, not recorded yet. */
 DN_API dn_status dn_event_create(dn_device* device, dn_event** event);
 
 /* Marks the end of the work given so far; an event may be recorded again and again. */
@@ -407,7 +413,7 @@ typedef struct dn_optimizer_attributes {
 /* ---- programs ----------------------------------------------------------------------------- */
 
 /* A list of operators over tensors, compiled once, run many times. Tensors are named by ids, 0, 1, 2, ...
- * in the order in which they are added. */
+ * in the order in which they are added. `name` appears in errors and may be null. */
 DN_API dn_status dn_program_create(dn_device* device, const char* name, dn_program** program);
 
 /* Adds a transient tensor, which lives in the program's arena from its first to its last use. Exactly
@@ -416,7 +422,7 @@ DN_API dn_status dn_program_tensor(dn_program* program, dn_dtype dtype, int32_t 
                                    const char* name, int32_t* id);
 
 /* Adds a tensor that keeps its value between runs and may be shared with other programs of the device:
- * parameters, states, inputs, results. The program keeps it alive. */
+ * parameters, states, inputs, results. The program keeps it alive; each tensor once. `name` may be null. */
 DN_API dn_status dn_program_bind(dn_program* program, dn_tensor* tensor, const char* name, int32_t* id);
 
 typedef struct dn_operator {

@@ -72,7 +72,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)]
     private static partial Status dn_device_get_info(DeviceHandle device, DeviceInfo* info);
 
-    /// <summary>See <c>dn_device_get_info</c>.</summary>
+    /// <summary>Describes an open device; <c>info</c> in (struct_size), out.</summary>
     internal static DeviceInfo DeviceGetInfo(DeviceHandle device)
     {
         var result = new DeviceInfo();
@@ -83,7 +83,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)]
     private static partial Status dn_device_get_memory(DeviceHandle device, MemoryInfo* info);
 
-    /// <summary>See <c>dn_device_get_memory</c>.</summary>
+    /// <summary>What the device's tensors and programs take; <c>info</c> in (struct_size), out.</summary>
     internal static MemoryInfo DeviceGetMemory(DeviceHandle device)
     {
         var result = new MemoryInfo();
@@ -147,7 +147,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)]
     private static partial Status dn_tensor_get_info(TensorHandle tensor, TensorInfo* info);
 
-    /// <summary>See <c>dn_tensor_get_info</c>.</summary>
+    /// <summary>Shape, sizes and layout; <c>info</c> in (struct_size), out.</summary>
     internal static TensorInfo TensorGetInfo(TensorHandle tensor)
     {
         var result = new TensorInfo();
@@ -214,7 +214,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)]
     private static partial Status dn_event_create(DeviceHandle device, out EventHandle @event);
 
-    /// <summary>See <c>dn_event_create</c>.</summary>
+    /// <summary>A point in the device's order of work, not recorded yet.</summary>
     internal static EventHandle EventCreate(DeviceHandle device)
     {
         EventHandle result;
@@ -255,7 +255,7 @@ internal static unsafe partial class Native
     private static partial Status dn_program_create(DeviceHandle device, string name, out ProgramHandle program);
 
     /// <summary>A list of operators over tensors, compiled once, run many times. Tensors are named by ids, 0, 1, 2, ...
-    /// in the order in which they are added.</summary>
+    /// in the order in which they are added. <c>name</c> appears in errors and may be null.</summary>
     internal static ProgramHandle ProgramCreate(DeviceHandle device, string name)
     {
         ProgramHandle result;
@@ -277,11 +277,11 @@ internal static unsafe partial class Native
     }
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial Status dn_program_bind(ProgramHandle program, TensorHandle tensor, string name, int* id);
+    private static partial Status dn_program_bind(ProgramHandle program, TensorHandle tensor, string? name, int* id);
 
     /// <summary>Adds a tensor that keeps its value between runs and may be shared with other programs of the device:
-    /// parameters, states, inputs, results. The program keeps it alive.</summary>
-    internal static int ProgramBind(ProgramHandle program, TensorHandle tensor, string name)
+    /// parameters, states, inputs, results. The program keeps it alive; each tensor once. <c>name</c> may be null.</summary>
+    internal static int ProgramBind(ProgramHandle program, TensorHandle tensor, string? name)
     {
         int result;
         Status.Check(dn_program_bind(program, tensor, name, &result));

@@ -5,10 +5,10 @@
 
 namespace DeepNative;
 
-/// <summary>The values of <c>dn_status</c>.</summary>
+/// <summary>How a call ended.</summary>
 public enum Status
 {
-    /// <summary>See <c>DN_OK</c>.</summary>
+    /// <summary>It did what was asked.</summary>
     Ok = 0,
     /// <summary>A null, a value outside its range, an object in the wrong state.</summary>
     InvalidArgument = 1,
@@ -16,11 +16,11 @@ public enum Status
     ShapeMismatch = 2,
     /// <summary>Valid, but this device has no kernel for it.</summary>
     Unsupported = 3,
-    /// <summary>See <c>DN_OUT_OF_MEMORY</c>.</summary>
+    /// <summary>The text says what was asked and what is free.</summary>
     OutOfMemory = 4,
     /// <summary>The device failed earlier and refuses work; the text is the first failure.</summary>
     DeviceLost = 5,
-    /// <summary>See <c>DN_IO</c>.</summary>
+    /// <summary>A file could not be read or written.</summary>
     Io = 6,
     /// <summary>oneDNN, CUDA, cuBLAS or cuDNN reported a failure.</summary>
     VendorError = 7,
