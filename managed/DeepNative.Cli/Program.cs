@@ -2,5 +2,5 @@ namespace DeepNative.Cli;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static int Main(string[] arguments) => App.Run(arguments, Console.Out, Console.Error);
 }

@@ -1,31 +1,60 @@
+using DeepNative.Data;
+
 namespace DeepNative.Cli.Images;
 
-/// <summary>Reads image files by their content, not by their name.</summary>
+/// <summary>Reads images that the command line names.</summary>
 internal static class PictureFile
 {
-    private const long MaxFileBytes = 1L << 28;
+    private const long MaxPngBytes = 1L << 28;
 
-    /// <summary>Reads a PNG, PGM or PPM file.</summary>
-    /// <param name="path">The file.</param>
+    /// <summary>Reads PNG, PGM or an item of an IDX file, told apart by content.</summary>
+    /// <param name="name">A path; for an item of an IDX file followed by ":" and its number from 0.</param>
     /// <returns>The image.</returns>
     /// <exception cref="InvalidDataException">Not such a file, damaged or of an unsupported kind; names the file.</exception>
+    /// <exception cref="UsageException">The file has no item of that number.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static Picture Read(string path)
+    public static Picture Read(string name)
     {
-        var length = new FileInfo(path).Length;
-        if (length > MaxFileBytes)
-            throw new InvalidDataException($"'{path}': {length} bytes, images may have {MaxFileBytes}");
-        var bytes = File.ReadAllBytes(path);
-        try
+        var (path, item) = Split(name);
+        if (IsPng(path))
         {
-            if (PngReader.Matches(bytes)) return PngReader.Read(bytes);
-            if (NetpbmReader.Matches(bytes)) return NetpbmReader.Read(bytes);
-        }
-        catch (InvalidDataException exception)
-        {
-            throw new InvalidDataException($"'{path}': {exception.Message}", exception);
+            try
+            {
+                return PngReader.Read(File.ReadAllBytes(path));
+            }
+            catch (InvalidDataException exception)
+            {
+                throw new InvalidDataException($"{path}: {exception.Message}", exception);
+            }
         }
 
-        throw new InvalidDataException($"'{path}': neither PNG nor PGM nor PPM");
+        try
+        {
+            var image = ImageFile.Read(path, item);
+            return new Picture(image.Width, image.Height, 1, image.Pixels);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            throw new UsageException($"{path} has no item {item}");
+        }
+    }
+
+    private static (string Path, int Item) Split(string name)
+    {
+        var colon = name.LastIndexOf(':');
+        return colon > 0 && !File.Exists(name) && int.TryParse(name.AsSpan(colon + 1), out var item) && item >= 0
+            ? (name[..colon], item)
+            : (name, 0);
+    }
+
+    private static bool IsPng(string path)
+    {
+        using var file = File.OpenRead(path);
+        Span<byte> start = stackalloc byte[8];
+        var read = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        if (!PngReader.Matches(start[..read])) return false;
+        return file.Length <= MaxPngBytes
+            ? true
+            : throw new InvalidDataException($"{path}: {file.Length} bytes, expected at most {MaxPngBytes}");
     }
 }

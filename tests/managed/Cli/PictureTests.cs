@@ -1,4 +1,3 @@
-using System.Text;
 using DeepNative.Cli.Images;
 
 namespace DeepNative.Tests.Cli;
@@ -6,34 +5,6 @@ namespace DeepNative.Tests.Cli;
 [TestFixture]
 public class PictureTests
 {
-    [Test]
-    public void Text_and_binary_pgm_are_the_same_picture()
-    {
-        var text = NetpbmReader.Read("P2 # a comment\n3 2\n# another\n15\n0 1 2\n3 4 15\n"u8);
-        var binary = NetpbmReader.Read([.. "P5\n3 2\n15\n"u8, 0, 1, 2, 3, 4, 15]);
-        Assert.That((text.Width, text.Height, text.Channels), Is.EqualTo((3, 2, 1)));
-        Assert.That(text.Pixels, Is.EqualTo(new byte[] { 0, 17, 34, 51, 68, 255 }));
-        Assert.That(binary.Pixels, Is.EqualTo(text.Pixels));
-    }
-
-    [Test]
-    public void Ppm_has_three_channels()
-    {
-        var picture = NetpbmReader.Read([.. "P6 1 1 255 "u8, 1, 2, 3]);
-        Assert.That((picture.Channels, picture.Pixels), Is.EqualTo((3, new byte[] { 1, 2, 3 })));
-    }
-
-    [TestCase("P5 2 2 255 \u0001", "truncated")]
-    [TestCase("P2 2 2 255 1 2 3", "missing")]
-    [TestCase("P2 2 2 10 1 2 3 11", "above the maximum")]
-    [TestCase("P5 2 2 65535 aaaaaaaa", "maximum value")]
-    [TestCase("P5 0 2 255 ", "size")]
-    [TestCase("P5 99999999 99999999 255 ", "size")]
-    [TestCase("P5 x", "width")]
-    public void Damaged_pgm_is_refused(string content, string reason) =>
-        Assert.That(() => NetpbmReader.Read(Encoding.Latin1.GetBytes(content)),
-            Throws.InstanceOf<InvalidDataException>().With.Message.Contains(reason));
-
     [Test]
     public void Shrinking_takes_means_of_blocks()
     {

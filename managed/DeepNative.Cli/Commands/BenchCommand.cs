@@ -1,0 +1,147 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using DeepNative.Cli.Output;
+using Spectre.Console;
+
+namespace DeepNative.Cli.Commands;
+
+/// <summary>Measures steps of a model in steady state.</summary>
+internal sealed class BenchCommand : Command
+{
+    private const string Train = "train";
+    private const string Infer = "infer";
+    private const double DefaultSeconds = 3;
+    private const int DefaultWarmup = 10;
+    private const int FewestSteps = 10;
+    private const int MostSteps = 1_000_000;
+    private const int ProfiledSteps = 20;
+
+    private readonly Argument<string> _model = ModelArgument.Create();
+    private readonly Option<string> _mode = new Option<string>("--mode")
+    {
+        Description = "train: forward, loss, gradients and update; infer: forward alone",
+        DefaultValueFactory = _ => Train,
+    }.AcceptOnlyFromAmong(Train, Infer);
+
+    private readonly Option<int?> _batch = CommonOptions.Number<int>("--batch", "Samples in a step. Default: the model's usual one");
+    private readonly Option<int?> _steps = CommonOptions.Number<int>("--steps", "Steps to measure. Default: 3 seconds of them");
+    private readonly Option<int?> _warmup = CommonOptions.Number<int>("--warmup", "Steps before measuring. Default: 10", zero: true);
+    private readonly Option<bool> _explain = new("--explain")
+    {
+        Description = "Profile further steps and show each operator's kernel, time, bytes and speed",
+    };
+
+    private readonly Option<ulong?> _seed = CommonOptions.Seed();
+    private readonly Option<string?> _device = CommonOptions.Device();
+    private readonly Option<int?> _threads = CommonOptions.Threads();
+    private readonly Option<string> _precision = CommonOptions.Precision();
+    private readonly Option<string?> _json = CommonOptions.Json();
+
+    /// <summary>Creates the command.</summary>
+    /// <param name="output">Standard output.</param>
+    /// <param name="error">Standard error.</param>
+    public BenchCommand(TextWriter output, TextWriter error)
+        : base("bench", "Measures a model's speed on one random batch, in steady state")
+    {
+        Arguments.Add(_model);
+        foreach (var option in (Option[])[_mode, _batch, _steps, _warmup, _explain, _seed, _device, _threads, _precision, _json])
+            Options.Add(option);
+        SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
+    }
+
+    private int Run(Terminal terminal, ParseResult parsed)
+    {
+        var model = ModelArgument.Find(parsed.GetRequiredValue(_model));
+        var training = parsed.GetValue(_mode) == Train;
+        var batch = parsed.GetValue(_batch) ?? model.Recipe.Batch;
+        var seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed;
+        using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
+        terminal.Line(string.Create(
+            CultureInfo.InvariantCulture, $"{model.Name}, {parsed.GetValue(_mode)}, batch {batch}, {CommonOptions.Describe(device)}"));
+
+        var start = Stopwatch.GetTimestamp();
+        using var step = new BenchStep(device, model, batch, training, seed);
+        step.Run();
+        var firstStep = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        var times = Measure(step, parsed.GetValue(_warmup) ?? DefaultWarmup, parsed.GetValue(_steps));
+
+        var seconds = times.Sum();
+        Array.Sort(times);
+        var rate = batch * times.Length / seconds;
+        var median = Quantile(times, 0.5);
+        terminal.Line($"{Units.Rate(rate)} images/s over all {Units.Count(times.Length)} steps ({Units.Time(seconds)})");
+        terminal.Line(
+            $"{Units.Rate(batch / median)} images/s at the median step, {Units.Time(median)}; "
+            + $"10 % of the steps below {Units.Time(Quantile(times, 0.1))}, 10 % above {Units.Time(Quantile(times, 0.9))}");
+        var report = step.Program.Report();
+        terminal.Line(
+            $"first step after {Units.Time(firstStep)}, memory: {Units.Bytes(report.PersistentBytes)} lasting, "
+            + $"{Units.Bytes(report.TransientPeakBytes)} in between ({Units.Bytes(report.TransientSumBytes)} without reuse)");
+        if (parsed.GetValue(_explain)) Explain(terminal, step);
+        terminal.Write(new Measurement
+        {
+            Command = Name,
+            Model = model.Name,
+            Device = device.Info.Name,
+            Precision = parsed.GetValue(_precision),
+            Batch = batch,
+            Steps = times.Length,
+            Seconds = seconds,
+            ImagesPerSecond = rate,
+            TrainLoss = step.Loss is { } loss ? Measurement.Finite(loss) : null,
+            PeakBytes = device.Memory.PeakBytes,
+            FirstStepSeconds = firstStep,
+            Seed = seed,
+        });
+        return ExitCodes.Success;
+    }
+
+    private static double[] Measure(BenchStep step, int warmup, int? asked)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < warmup; i++) step.Run();
+        step.Run();
+        var estimate = Stopwatch.GetElapsedTime(start).TotalSeconds / (warmup + 1);
+        var times = new double[asked ?? (int)Math.Clamp(DefaultSeconds / estimate, FewestSteps, MostSteps)];
+        var last = Stopwatch.GetTimestamp();
+        for (var i = 0; i < times.Length; i++)
+        {
+            step.Run();
+            var now = Stopwatch.GetTimestamp();
+            times[i] = Stopwatch.GetElapsedTime(last, now).TotalSeconds;
+            last = now;
+        }
+
+        return times;
+    }
+
+    private static double Quantile(double[] sorted, double fraction) => sorted[(int)Math.Round(fraction * (sorted.Length - 1))];
+
+    private static void Explain(Terminal terminal, BenchStep step)
+    {
+        step.Program.Profile = true;
+        for (var i = 0; i < ProfiledSteps; i++) step.Run();
+        step.Program.Profile = false;
+        var report = step.Program.Report();
+        var runs = Math.Max(1, report.ProfiledRunCount);
+        var total = report.Entries.Sum(entry => entry.TotalMicroseconds) / runs;
+        var table = new Table().Border(TableBorder.Simple);
+        table.AddColumns("operator", "kind", "kernel", "shape");
+        foreach (var name in (string[])["us", "%", "MiB", "GB/s", "GFLOP/s", "of"]) table.AddColumn(new TableColumn(name).RightAligned());
+        foreach (var entry in report.Entries)
+        {
+            var time = entry.TotalMicroseconds / runs;
+            table.AddRow(
+                new Text(entry.Name), new Text(entry.Kind), new Text(entry.Kernel), new Text(entry.Shape),
+                Number(time, "0.0"), Number(100 * time / total, "0.0"), Number(entry.Bytes / 1048576.0, "0.00"),
+                Number(entry.Bytes / time / 1e3, "0.0"), Number(entry.Operations / time / 1e3, "0.0"), Number(entry.CandidateCount, "0"));
+        }
+
+        terminal.Console.Write(table);
+        terminal.Line($"{Units.Time(total * 1e-6)} in {report.Entries.Count} kernels, mean of {runs} profiled steps; of: kernels that could have done it");
+    }
+
+    private static Text Number(double value, string format) =>
+        new(double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "-");
+}

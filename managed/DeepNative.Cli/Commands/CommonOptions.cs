@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
+using DeepNative.Data;
+
+namespace DeepNative.Cli.Commands;
+
+/// <summary>Options that several commands have, each with one meaning and one text.</summary>
+internal static class CommonOptions
+{
+    /// <summary>The seed where none is given.</summary>
+    public const ulong DefaultSeed = 1;
+
+    /// <summary>Where to compute.</summary>
+    public static Option<string?> Device() => new("--device")
+    {
+        Description = "The device to compute on: cpu, cuda:0, ... (see deepnative devices). Default: the best one",
+        HelpName = "NAME",
+    };
+
+    /// <summary>Host threads.</summary>
+    public static Option<int?> Threads() => Number<int>("--threads", "Threads to compute with on the CPU. Default: all");
+
+    /// <summary>Which data set.</summary>
+    public static Option<string?> Data() => new("--data")
+    {
+        Description = $"The data set: {string.Join(", ", Datasets.Names)}. Default: the model's own",
+        HelpName = "NAME",
+    };
+
+    /// <summary>Where data sets lie.</summary>
+    public static Option<string?> DataFolder() => new("--data-folder")
+    {
+        Description = "The folder of the data sets. Default: DEEPNATIVE_DATA, or ~/.cache/deepnative",
+        HelpName = "FOLDER",
+    };
+
+    /// <summary>Where the measurement goes.</summary>
+    public static Option<string?> Json() => new("--json")
+    {
+        Description = "Write the result as JSON; - is standard output, with the text on standard error then",
+        HelpName = "FILE",
+    };
+
+    /// <summary>The seed of random numbers.</summary>
+    public static Option<ulong?> Seed() =>
+        Number<ulong>("--seed", "Decides initial weights, the order of examples and dropout. Default: 1", zero: true);
+
+    /// <summary>What to compute in.</summary>
+    public static Option<string> Precision()
+    {
+        var option = new Option<string>("--precision")
+        {
+            Description = "What to compute in",
+            DefaultValueFactory = _ => Precisions.Float32,
+        };
+        return option.AcceptOnlyFromAmong(Precisions.Float32);
+    }
+
+    /// <summary>An option whose value is a number, with a text that says what is wrong with another.</summary>
+    /// <param name="name">The option's name.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="zero">Whether 0 is allowed; numbers below never are.</param>
+    public static Option<T?> Number<T>(string name, string description, bool zero = false)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description,
+            HelpName = "NUMBER",
+            CustomParser = result =>
+            {
+                var text = result.Tokens[0].Value;
+                if (T.TryParse(text, CultureInfo.InvariantCulture, out var value) && T.IsFinite(value)
+                    && (zero ? value >= T.Zero : value > T.Zero))
+                    return value;
+                var kind = typeof(T) == typeof(float) ? "a number" : "a whole number";
+                result.AddError($"{name} is '{text}', expected {kind}, {(zero ? "0 or more" : "more than 0")}");
+                return null;
+            },
+        };
+
+    /// <summary>Opens the device that the options name.</summary>
+    public static Device Open(string? device, int? threads) =>
+        device is null ? DeepNative.Device.Best(threads ?? 0) : DeepNative.Device.Open(device, threads ?? 0);
+
+    /// <summary>A device as commands name it.</summary>
+    public static string Describe(Device device) =>
+        device.Info.ThreadCount > 0
+            ? $"{device.Info.Name}: {device.Info.Description}, {device.Info.ThreadCount} threads"
+            : $"{device.Info.Name}: {device.Info.Description}";
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Globalization;
+using DeepNative.Cli.Output;
+using DeepNative.Cli.Runs;
+using DeepNative.Data;
+using DeepNative.Losses;
+using DeepNative.Training;
+
+namespace DeepNative.Cli.Commands;
+
+/// <summary>Measures a trained model on the test set.</summary>
+internal sealed class EvalCommand : Command
+{
+    private readonly Argument<string> _run = new("run")
+    {
+        Description = "A run, a safetensors file, or a model: its latest run",
+    };
+
+    private readonly Option<string?> _data = CommonOptions.Data();
+    private readonly Option<string?> _folder = CommonOptions.DataFolder();
+    private readonly Option<string?> _device = CommonOptions.Device();
+    private readonly Option<int?> _threads = CommonOptions.Threads();
+    private readonly Option<string?> _json = CommonOptions.Json();
+
+    /// <summary>Creates the command.</summary>
+    /// <param name="output">Standard output.</param>
+    /// <param name="error">Standard error.</param>
+    public EvalCommand(TextWriter output, TextWriter error)
+        : base("eval", "Measures a trained model on the test set")
+    {
+        Arguments.Add(_run);
+        foreach (var option in (Option[])[_data, _folder, _device, _threads, _json]) Options.Add(option);
+        SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
+    }
+
+    private int Run(Terminal terminal, ParseResult parsed)
+    {
+        var trained = TrainedModel.Find(parsed.GetRequiredValue(_run));
+        var description = DataCommand.Find(parsed.GetValue(_data) ?? trained.Data);
+        using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
+        terminal.Line($"{trained.Model.Name} from {trained.Path} on {description.Name}, {CommonOptions.Describe(device)}");
+        var data = Datasets.Load(description, new DatasetCache(parsed.GetValue(_folder)), new LineProgress(terminal)).Test;
+        using var trainer = new Trainer(trained.Model.Create(), new SoftmaxCrossEntropy(), trained.Model.Recipe.Optimizer, device);
+        trainer.Load(trained.Path);
+        var result = trainer.Evaluate(data);
+        terminal.Line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"test error {result.Error:P2}, test loss {result.Loss:0.0000}, {Units.Count(result.Count)} images in {Units.Time(result.Seconds)}"));
+        terminal.Write(new Measurement
+        {
+            Command = Name,
+            Model = trained.Model.Name,
+            Device = device.Info.Name,
+            Precision = Precisions.Float32,
+            Seconds = result.Seconds,
+            ImagesPerSecond = Measurement.Finite(result.Count / result.Seconds),
+            TestError = Measurement.Finite(result.Error),
+            PeakBytes = device.Memory.PeakBytes,
+        });
+        return ExitCodes.Success;
+    }
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using DeepNative.Cli.Output;
+using DeepNative.Cli.Runs;
+using DeepNative.Data;
+using DeepNative.Losses;
+using DeepNative.Models;
+using DeepNative.Optimizers;
+using DeepNative.Training;
+
+namespace DeepNative.Cli.Commands;
+
+/// <summary>One training from the data to the finished run folder.</summary>
+internal sealed class TrainingSession(
+    Terminal terminal, Device device, ModelEntry model, Optimizer optimizer, DatasetDescription description)
+{
+    /// <summary>What is trained and how.</summary>
+    public required RunConfiguration Configuration { get; init; }
+
+    /// <summary>The run to continue; null: a new one.</summary>
+    public RunFolder? Resumed { get; init; }
+
+    /// <summary>The name of a new run; null: the model's, numbered.</summary>
+    public string? RunName { get; init; }
+
+    /// <summary>Where data sets lie; null: the default.</summary>
+    public string? DataFolder { get; init; }
+
+    /// <summary>Epochs between two checkpoints.</summary>
+    public required int CheckpointEvery { get; init; }
+
+    /// <summary>Whether every epoch ends with a test.</summary>
+    public bool Validate { get; init; }
+
+    /// <summary>Whether progress is shown.</summary>
+    public bool ShowProgress { get; init; }
+
+    /// <summary>Trains, tests, writes.</summary>
+    /// <returns>The exit code.</returns>
+    public int Train()
+    {
+        using var interruption = new Interruption();
+        terminal.Line($"{model.Name} on {description.Name}, {CommonOptions.Describe(device)}");
+        var data = Datasets.Load(description, new DatasetCache(DataFolder), new LineProgress(terminal), interruption.Token);
+        using var trainer = new Trainer(model.Create(), new SoftmaxCrossEntropy(), optimizer, device, Configuration.Seed, new TrainerOptions
+        {
+            Schedule = model.Recipe.Schedule ?? LearningRateSchedule.Constant,
+            Normalization = Normalization(data.Train),
+            ModelName = model.Name,
+        });
+        if (Resumed is not null) trainer.Resume(Resumed.Checkpoint);
+        var run = Resumed ?? RunFolder.Create(RunName, model.Name);
+        run.Write(Configuration with { InputMean = Floats(data.Train.Mean), InputDeviation = Floats(data.Train.Std) });
+        var before = Resumed is null ? new RunMetrics { Epochs = [] } : run.ReadMetrics();
+        using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress);
+        var fit = progress.Show(() => trainer.Fit(
+            data.Train, Configuration.Epochs, Configuration.Batch, progress: progress,
+            checkpoint: new CheckpointOptions(run.Checkpoint, CheckpointEvery),
+            validation: Validate ? data.Test : null, cancellation: interruption.Token));
+        var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
+        if (fit.Completed) trainer.Save(run.Weights);
+        var metrics = progress.Finish(fit, test);
+        terminal.Line(Summary(fit, test));
+        terminal.Line(fit.Completed
+            ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, metrics.json, config.json"
+            : $"interrupted; {run.Checkpoint} holds the state. To go on: ./deepnative train --resume --name {run.Name}");
+        terminal.Write(Measure(fit, metrics));
+        return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;
+    }
+
+    private static string Summary(FitResult fit, EvaluationResult? test)
+    {
+        var error = test is null ? "" : string.Create(CultureInfo.InvariantCulture, $"test error {test.Error:P2}, ");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"train loss {fit.Loss:0.0000}, {error}{Units.Rate(fit.ImagesPerSecond)} images/s, {Units.Time(fit.Seconds)}, first step after {Units.Time(fit.FirstStepSeconds)}");
+    }
+
+    private Measurement Measure(FitResult fit, RunMetrics metrics) => new()
+    {
+        Command = "train",
+        Model = model.Name,
+        Device = device.Info.Name,
+        Precision = Configuration.Precision,
+        Batch = Configuration.Batch,
+        Steps = fit.Steps,
+        Epochs = fit.Epochs,
+        Seconds = fit.Seconds,
+        ImagesPerSecond = metrics.ImagesPerSecond,
+        TrainLoss = metrics.TrainLoss,
+        TestError = metrics.TestError,
+        PeakBytes = device.Memory.PeakBytes,
+        FirstStepSeconds = Measurement.Finite(fit.FirstStepSeconds),
+        Seed = Configuration.Seed,
+    };
+
+    // The numbers in config.json and those that are used are the same floats.
+    private static Normalization Normalization(ImageDataset data) => new(Floats(data.Mean), Floats(data.Std));
+
+    private static float[] Floats(ReadOnlySpan<double> values)
+    {
+        var floats = new float[values.Length];
+        for (var i = 0; i < floats.Length; i++) floats[i] = (float)values[i];
+        return floats;
+    }
+}

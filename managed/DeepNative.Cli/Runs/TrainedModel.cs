@@ -1,0 +1,44 @@
+using DeepNative.Cli.Commands;
+using DeepNative.Models;
+using DeepNative.Serialization;
+
+namespace DeepNative.Cli.Runs;
+
+/// <summary>A file of weights and the model that they are for.</summary>
+/// <param name="Path">The safetensors file.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Data">The name of the data set that it was trained on, as far as is known.</param>
+internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
+{
+    /// <summary>Finds what a user names.</summary>
+    /// <param name="name">A run, a path of a run's folder or of a safetensors file, or a model: its latest run.</param>
+    /// <returns>The file and its model.</returns>
+    /// <exception cref="UsageException">There is nothing of that name; lists the runs.</exception>
+    public static TrainedModel Find(string name)
+    {
+        if (RunFolder.Find(name) is { } run) return Of(run);
+        if (File.Exists(name)) return OfFile(name);
+        if (ModelRegistry.TryGet(name, out var model) && RunFolder.FindLatest(model.Name) is { } latest) return Of(latest);
+        var runs = RunFolder.Names();
+        throw new UsageException(
+            $"there is no trained model '{name}': neither a run in {RunFolder.Root}/ ({(runs.Count > 0 ? string.Join(", ", runs) : "none yet")}), "
+            + "nor a safetensors file, nor a model with a run");
+    }
+
+    private static TrainedModel Of(RunFolder run)
+    {
+        var configuration = run.ReadConfiguration();
+        var path = File.Exists(run.Weights) ? run.Weights : run.Checkpoint;
+        if (!File.Exists(path)) throw new UsageException($"the run '{run.Name}' has no weights yet");
+        return new TrainedModel(path, ModelArgument.Find(configuration.Model), configuration.Data);
+    }
+
+    private static TrainedModel OfFile(string path)
+    {
+        using var file = SafeTensors.Open(path);
+        if (!file.Metadata.TryGetValue("model", out var name))
+            throw new UsageException($"{path} does not say of which model it is; it was not written by deepnative");
+        var model = ModelArgument.Find(name);
+        return new TrainedModel(path, model, model.Recipe.Data);
+    }
+}

@@ -1,0 +1,243 @@
+using System.Text.Json;
+using DeepNative.Cli;
+using DeepNative.Cli.Commands;
+using DeepNative.Cli.Output;
+using DeepNative.Cli.Runs;
+using DeepNative.Data;
+using DeepNative.Models;
+using DeepNative.Serialization;
+using DeepNative.Tests.Data;
+
+namespace DeepNative.Tests.Cli;
+
+/// <summary>Training, resuming, evaluating and predicting on a small made-up data set, on the CPU device.</summary>
+[TestFixture]
+public class TrainingSessionTests
+{
+    private const int TrainCount = 60;
+    private const int TestCount = 20;
+    private const int Batch = 16;
+
+    private Device _device = null!;
+    private DatasetDescription _data = null!;
+    private string _before = "";
+
+    [OneTimeSetUp]
+    public void Open()
+    {
+        try
+        {
+            _device = Device.Open("cpu", threads: 1);
+        }
+        catch (NativeLibraryException exception)
+        {
+            Assert.Ignore(exception.Message);
+        }
+
+        _before = Environment.CurrentDirectory;
+        Environment.CurrentDirectory = Directory.CreateTempSubdirectory("deepnative-test-").FullName;
+        _data = WriteData("data");
+    }
+
+    [OneTimeTearDown]
+    public void Close()
+    {
+        if (_device is null) return;
+        _device.Dispose();
+        var folder = Environment.CurrentDirectory;
+        Environment.CurrentDirectory = _before;
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Test]
+    public void A_run_leaves_weights_checkpoint_metrics_and_configuration()
+    {
+        var json = new StringWriter();
+        var code = Session("complete", epochs: 2, json: json).Train();
+        Assert.That(code, Is.EqualTo(ExitCodes.Success));
+        var run = RunFolder.Find("complete")!;
+        Assert.That(File.Exists(run.Weights) && File.Exists(run.Checkpoint));
+
+        var metrics = run.ReadMetrics();
+        Assert.That(metrics.Completed);
+        Assert.That(metrics.Epochs.Select(epoch => epoch.Epoch), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(metrics.TestError, Is.InRange(0, 1));
+        var configuration = run.ReadConfiguration();
+        Assert.That((configuration.Model, configuration.Epochs, configuration.Batch, configuration.Seed), Is.EqualTo(("lenet300", 2, Batch, 7ul)));
+        Assert.That(configuration.InputMean, Has.Length.EqualTo(1));
+
+        var measured = JsonDocument.Parse(json.ToString()).RootElement;
+        Assert.That(measured.GetProperty("steps").GetInt32(), Is.EqualTo(2 * 4));
+        Assert.That(measured.GetProperty("epochs").GetInt32(), Is.EqualTo(2));
+        Assert.That(measured.GetProperty("test_error").GetDouble(), Is.EqualTo(metrics.TestError));
+        Assert.That(measured.GetProperty("train_loss").GetDouble(), Is.EqualTo(metrics.TrainLoss));
+        Assert.That(measured.GetProperty("device").GetString(), Is.EqualTo("cpu"));
+        Assert.That(measured.GetProperty("peak_bytes").GetInt64(), Is.Positive);
+    }
+
+    [Test]
+    public void A_resumed_run_ends_with_the_weights_of_an_uninterrupted_one()
+    {
+        Assert.That(Session("whole", epochs: 3).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("parts", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("parts", epochs: 3, resume: true).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Weights("parts"), Is.EqualTo(Weights("whole")));
+        var (parts, whole) = (RunFolder.Find("parts")!.ReadMetrics(), RunFolder.Find("whole")!.ReadMetrics());
+        Assert.That(parts.Epochs.Select(epoch => epoch.TrainLoss), Is.EqualTo(whole.Epochs.Select(epoch => epoch.TrainLoss)));
+        Assert.That(parts.TestError, Is.EqualTo(whole.TestError));
+    }
+
+    [Test]
+    public void A_resumed_run_keeps_its_settings()
+    {
+        Assert.That(Session("settings", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        var (code, _, error) = CommandLineTests.Run("train", "--resume", "--name", "settings", "--lr", "0.5");
+        Assert.That(code, Is.EqualTo(ExitCodes.Usage));
+        Assert.That(error, Does.Contain("--lr").And.Contain("0.5"));
+    }
+
+    [Test]
+    public void The_name_of_a_run_is_not_taken_twice()
+    {
+        Assert.That(Session("once", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(() => Session("once", epochs: 1).Train(), Throws.InstanceOf<UsageException>().With.Message.Contains("once"));
+        Assert.That(Session(null, epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session(null, epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(RunFolder.Names(), Does.Contain("lenet300").And.Contain("lenet300-2"));
+    }
+
+    [Test]
+    public void Predict_shows_classes_and_their_probabilities()
+    {
+        Assert.That(Session("predict", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        File.WriteAllBytes("flat.png", PngEncoder.Encode(30, 30, 8, 0, new byte[900]));
+        var item = Path.Combine("data", "synthetic", "t10k-images-idx3-ubyte:3");
+        var (code, output, error) = CommandLineTests.Run("predict", "predict", item, "flat.png", "--device", "cpu");
+        Assert.That((code, error), Is.EqualTo((ExitCodes.Success, "")));
+        Assert.That(output, Does.Contain("flat.png: resized from 30x30 to 28x28").And.Contain(item).And.Contain(" %"));
+        (code, _, error) = CommandLineTests.Run("predict", "predict", item.Replace(":3", ":999", StringComparison.Ordinal));
+        Assert.That((code, error), Is.EqualTo((ExitCodes.Usage, error)));
+        Assert.That(error, Does.Contain("999"));
+    }
+
+    [Test]
+    public void Damaged_files_are_named()
+    {
+        Assert.That(Session("damaged", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        var run = RunFolder.Find("damaged")!;
+        File.WriteAllBytes(run.Weights, File.ReadAllBytes(run.Weights)[..100]);
+        File.WriteAllText("no-image.png", "nothing");
+        var (code, _, error) = CommandLineTests.Run("predict", "damaged", "no-image.png");
+        Assert.That((code, error.Contains("no-image.png", StringComparison.Ordinal)), Is.EqualTo((ExitCodes.Failure, true)), error);
+        File.WriteAllBytes("sound.png", PngEncoder.Encode(28, 28, 8, 0, new byte[784]));
+        (code, _, error) = CommandLineTests.Run("predict", "damaged", "sound.png");
+        Assert.That((code, error.Contains("weights.safetensors", StringComparison.Ordinal)), Is.EqualTo((ExitCodes.Failure, true)), error);
+    }
+
+    [TestCase("train")]
+    [TestCase("infer")]
+    public void Bench_measures_steps(string mode)
+    {
+        var (code, output, error) = CommandLineTests.Run(
+            "bench", "lenet300", "--mode", mode, "--batch", "4", "--steps", "3", "--warmup", "1", "--device", "cpu", "--threads", "1", "--explain", "--json", "-");
+        Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
+        var measured = JsonDocument.Parse(output).RootElement;
+        Assert.That((measured.GetProperty("batch").GetInt32(), measured.GetProperty("steps").GetInt32()), Is.EqualTo((4, 3)));
+        Assert.That(measured.GetProperty("images_per_second").GetDouble(), Is.Positive);
+        Assert.That(measured.GetProperty("train_loss").ValueKind, Is.EqualTo(mode == "train" ? JsonValueKind.Number : JsonValueKind.Null));
+        Assert.That(error, Does.Contain("images/s").And.Contain("GFLOP/s"));
+    }
+
+    [Test]
+    public void Devices_lists_the_cpu()
+    {
+        var (code, output, _) = CommandLineTests.Run("devices");
+        Assert.That(code, Is.EqualTo(ExitCodes.Success));
+        Assert.That(output, Does.Contain("cpu"));
+    }
+
+    [Test]
+    public void An_unknown_device_lists_the_known_ones()
+    {
+        var (code, _, error) = CommandLineTests.Run("bench", "lenet300", "--device", "nosuchdevice");
+        Assert.That(code, Is.EqualTo(ExitCodes.Usage));
+        Assert.That(error, Does.Contain("nosuchdevice").And.Contain("cpu"));
+    }
+
+    private static byte[] Weights(string run)
+    {
+        using var file = SafeTensors.Open(RunFolder.Find(run)!.Weights);
+        return [.. file.Names.SelectMany(name =>
+        {
+            var bytes = new byte[file.Info(name).Bytes];
+            file.Read(name, bytes);
+            return bytes;
+        })];
+    }
+
+    // Ten kinds of stripes, so that there is something to learn.
+    private static DatasetDescription WriteData(string folder)
+    {
+        var files = new Dictionary<string, byte[]>();
+        foreach (var (part, count) in (ReadOnlySpan<(string, int)>)[("train", TrainCount), ("t10k", TestCount)])
+        {
+            var images = IdxFixture.Images(count, 28, 28, count);
+            var labels = new byte[count];
+            for (var i = 0; i < count; i++)
+            {
+                labels[i] = (byte)(i % 10);
+                images.AsSpan(16 + i * 784 + labels[i] * 56, 56).Fill(255);
+            }
+
+            files[$"{part}-images-idx3-ubyte"] = images;
+            files[$"{part}-labels-idx1-ubyte"] = IdxFixture.Labels(labels);
+        }
+
+        Directory.CreateDirectory(Path.Combine(folder, "synthetic"));
+        foreach (var (name, content) in files) File.WriteAllBytes(Path.Combine(folder, "synthetic", name), content);
+        DatasetFile Describe(string name) => IdxFixture.Describe(name, files[name]);
+        return new DatasetDescription
+        {
+            Name = "synthetic",
+            TrainImages = Describe("train-images-idx3-ubyte"),
+            TrainLabels = Describe("train-labels-idx1-ubyte"),
+            TestImages = Describe("t10k-images-idx3-ubyte"),
+            TestLabels = Describe("t10k-labels-idx1-ubyte"),
+            ClassNames = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        };
+    }
+
+    private TrainingSession Session(string? name, int epochs, bool resume = false, StringWriter? json = null)
+    {
+        var model = ModelRegistry.Get("lenet300");
+        var terminal = json is null
+            ? new Terminal(new StringWriter(), new StringWriter())
+            : new Terminal(json, new StringWriter(), "-");
+        var configuration = new RunConfiguration
+        {
+            Model = model.Name,
+            Data = _data.Name,
+            Epochs = epochs,
+            Batch = Batch,
+            Optimizer = OptimizerRules.Sgd,
+            LearningRate = 0.05f,
+            Momentum = 0.9f,
+            WeightDecay = 0f,
+            Schedule = "constant",
+            Seed = 7,
+            Precision = Precisions.Float32,
+            Version = "test",
+            Framework = "test",
+            OperatingSystem = "test",
+            Started = DateTime.UtcNow,
+        };
+        return new TrainingSession(terminal, _device, model, OptimizerRules.Create(configuration, model.Recipe.Optimizer), _data)
+        {
+            Configuration = configuration,
+            RunName = name,
+            Resumed = resume ? RunFolder.Find(name!) : null,
+            DataFolder = "data",
+            CheckpointEvery = 1,
+        };
+    }
+}
