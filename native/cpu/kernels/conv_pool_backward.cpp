@@ -20,60 +20,53 @@ namespace dn::cpu::DN_ISA {
 
 namespace {
 
+constexpr int kVectorsPerBlock = 16 / kLanes;
 constexpr int kRegisterTaps = kRegisters - 4;  // leaves the value, a product and room
 
-// Hides how a row's address was made, or GCC keeps a register for each of the taps' addresses.
-template <typename T>
-inline T* opaque(T* p) {
-  asm("" : "+r"(p));
-  return p;
-}
-
-// For each of count >= 1 entries: sum[i][j] += value * x[where + i * x_row + j * 16].
+// sum[i][j] += value * x[where + i * x_row + j * 16]
 template <int Rows, int Cols>
 void gather_patches(const ConvPoolEntry* entries, int64_t count, float* x, int64_t x_row,
                     float* sum, int64_t sum_row) {
   vf s[Rows][Cols];
-  float* from = sum;
 #pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i, from = opaque(from + sum_row))
+  for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) s[i][j] = load(from + j * 16);
-  const ConvPoolEntry* const end = entries + count;
-  do {
-    const vf value = broadcast(entries->value);
-    const float* row = x + entries->where;
+    for (int j = 0; j < Cols; ++j) s[i][j] = load(sum + i * sum_row + j * 16);
+  for (int64_t e = 0; e < count; ++e) {
+    const vf value = broadcast(entries[e].value);
+    const float* patch = x + entries[e].where;
 #pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i, row = opaque(row + x_row))
+    for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-      for (int j = 0; j < Cols; ++j) s[i][j] = fma(value, load(row + j * 16), s[i][j]);
-  } while (++entries != end);
-  float* to = sum;
+      for (int j = 0; j < Cols; ++j)
+        s[i][j] = fma(value, load(patch + i * x_row + j * 16), s[i][j]);
+  }
 #pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i, to = opaque(to + sum_row))
+  for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) store(to + j * 16, s[i][j]);
+    for (int j = 0; j < Cols; ++j) store(sum + i * sum_row + j * 16, s[i][j]);
 }
 
-// For each of count >= 1 entries: dx[where + i * dx_row + j * 16] += value * w[i][j].
+// dx[where + i * dx_row + j * 16] += value * w[i][j]
 template <int Rows, int Cols>
 void scatter_patches(const ConvPoolEntry* entries, int64_t count, float* dx, int64_t dx_row,
                      float* w, int64_t w_row) {
   vf weight[Rows][Cols];
 #pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i, w = opaque(w + w_row))
+  for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) weight[i][j] = load(w + j * 16);
-  const ConvPoolEntry* const end = entries + count;
-  do {
-    const vf value = broadcast(entries->value);
-    float* row = dx + entries->where;
+    for (int j = 0; j < Cols; ++j) weight[i][j] = load(w + i * w_row + j * 16);
+  for (int64_t e = 0; e < count; ++e) {
+    const vf value = broadcast(entries[e].value);
+    float* patch = dx + entries[e].where;
 #pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i, row = opaque(row + dx_row))
+    for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-      for (int j = 0; j < Cols; ++j)
-        store(row + j * 16, fma(value, weight[i][j], load(row + j * 16)));
-  } while (++entries != end);
+      for (int j = 0; j < Cols; ++j) {
+        float* at = patch + i * dx_row + j * 16;
+        store(at, fma(value, weight[i][j], load(at)));
+      }
+  }
 }
 
 using PatchFunction = void (*)(const ConvPoolEntry* entries, int64_t count, float* image,

@@ -52,19 +52,14 @@ class WindowReader {
 constexpr int kMaxRectangle = 7;
 class TapRectangles {
  public:
-  // Rectangles begin at multiples of row_step.
-  TapRectangles(int64_t kernel_h, int64_t kernel_w, int64_t most_taps, int64_t row_step = 1)
+  TapRectangles(int64_t kernel_h, int64_t kernel_w, int64_t most_taps)
       : h_(kernel_h), w_(kernel_w) {
     const int64_t across = (w_ + kMaxRectangle - 1) / kMaxRectangle;
     columns_ = (w_ + across - 1) / across;
-    int64_t most = most_taps / columns_;
-    if (most > kMaxRectangle) most = kMaxRectangle;
-    rows_ = h_;
-    if (rows_ > most) {
-      const int64_t down = (h_ + most - 1) / most;
-      rows_ = ((h_ + down - 1) / down + row_step - 1) / row_step * row_step;
-      if (rows_ > most) rows_ = most / row_step * row_step;
-    }
+    const int64_t most =
+        most_taps / columns_ < kMaxRectangle ? most_taps / columns_ : kMaxRectangle;
+    const int64_t down = (h_ + most - 1) / most;
+    rows_ = (h_ + down - 1) / down;
   }
   // visit(first row, first column, rows, columns)
   template <typename Visit>

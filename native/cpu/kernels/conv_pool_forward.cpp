@@ -12,6 +12,7 @@ namespace dn::cpu::DN_ISA {
 
 namespace {
 
+constexpr int kVectorsPerBlock = 16 / kLanes;
 // Two blocks of output channels share each input broadcast where the registers allow it.
 constexpr int kTileBlocks = kRegisters == 32 ? 2 : 1;
 constexpr int64_t kL2WeightBytes = 1 << 20;

@@ -7,8 +7,6 @@
 
 namespace dn::cpu::DN_ISA {
 
-constexpr int kVectorsPerBlock = 16 / kLanes;  // of 16 channels
-
 // A pooling window of the batch: its number and its place. next() costs no division.
 struct ConvPoolWindow {
   ConvPoolWindow(const ConvPoolParams& p, int64_t number)
@@ -52,16 +50,13 @@ template <typename Outside, typename Inside, typename Visit>
 void for_each_vector(const ConvPoolParams& p, Outside* outside, Inside* inside, Visit visit) {
   const ConvPoolLayout to = conv_pool_padded_layout(p);
   const ConvPoolLayout from = p.x_layout;
-  const int64_t blocks = p.channels / 16;
   inside += p.pad_top * to.row + p.pad_left * to.column;
-  // In the order of the outside's memory, which may be far from the core.
-  const bool channels_last = from.block < from.column;
-  for (int64_t outer = 0; outer < (channels_last ? 1 : blocks); ++outer)
-    for (int64_t h = 0; h < p.height; ++h)
-      for (int64_t w = 0; w < p.width; ++w)
-        for (int64_t inner = 0; inner < (channels_last ? blocks : 1); ++inner)
-          visit(outside + (outer + inner) * from.block + h * from.row + w * from.column,
-                inside + (outer + inner) * to.block + h * to.row + w * 16);
+  for (int64_t cb = 0; cb < p.channels / 16; ++cb)
+    for (int64_t h = 0; h < p.height; ++h) {
+      Outside* o = outside + cb * from.block + h * from.row;
+      Inside* i = inside + cb * to.block + h * to.row;
+      for (int64_t w = 0; w < p.width; ++w, o += from.column, i += 16) visit(o, i);
+    }
 }
 
 // The copy's border must be zero already.

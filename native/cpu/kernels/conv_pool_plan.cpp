@@ -124,20 +124,17 @@ ConvPoolPlanarScratch conv_pool_planar_scratch(const ConvPoolParams& p, int thre
   ConvPoolPlanarScratch s{};
   s.chunks = std::clamp<int64_t>(p.batch, 1, kMaxChunks);
   s.tap_pitch = round_up(p.kernel_w, 8);
-  // A patch is cut into vectors of 16 floats, each one or two of its rows.
-  const int64_t patch_w = p.pool_w + p.kernel_w - 1;
-  s.patch_rows_per_vector = patch_w <= 8 ? 2 : patch_w <= 16 ? 1 : 0;
-  if (s.patch_rows_per_vector > 0)
-    s.patch_floats = ((p.kernel_h - 1) / s.patch_rows_per_vector + 2) * 16;
+  s.patch_h = p.pool_h + p.kernel_h - 1;
+  s.patch_pitch = round_up(p.pool_w + p.kernel_w - 1, 8);
   s.sums_stride =
       static_cast<size_t>(round_up(p.out_channels * p.channels * p.kernel_h * s.tap_pitch, 16));
   s.image_stride =
       static_cast<size_t>(round_up(conv_pool_padded_floats(p) + kConvPoolRowSlack, 16));
   // Patches and gradients of a band stay in L1 together.
-  s.band_rows = std::clamp<int64_t>(
-      kPatchBytes / (p.pooled_w() * std::max<int64_t>(s.patch_floats, 16) * 4), 1, p.pooled_h());
+  s.band_rows = std::clamp<int64_t>(kPatchBytes / (p.pooled_w() * s.patch_h * s.patch_pitch * 4), 1,
+                                    p.pooled_h());
   const int64_t windows = s.band_rows * p.pooled_w();
-  s.patches_stride = static_cast<size_t>(windows * s.patch_floats);
+  s.patches_stride = static_cast<size_t>(round_up(windows * s.patch_h * s.patch_pitch + 32, 16));
   s.values_stride = static_cast<size_t>(p.out_channels * windows);
   s.sums = carver.take<float>(s.chunks * static_cast<int64_t>(s.sums_stride));
   s.bias_sums = carver.take<float>(s.chunks * p.out_channels);

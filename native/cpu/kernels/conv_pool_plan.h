@@ -56,12 +56,12 @@ struct ConvPoolPlanarScratch {
   float* sums;        // [chunks][sums_stride]; the layout is the kernel's choice
   float* bias_sums;   // [chunks][K]
   float* image;       // per thread: [C][padded_h][padded_w], plus kConvPoolRowSlack
-  float* patches;     // per thread: [windows of a band][patch_floats] of one channel
-  float* values;      // per thread: [K/16][windows of a band][16k] pooled gradients
-  int32_t* lanes;     // per thread, same shape: where the winning tap is in the image or patch
+  float* patches;  // per thread: [windows of a band][patch_h][patch_pitch] of one channel, plus 32
+  float* values;   // per thread: [K/16][windows of a band][16k] pooled gradients
+  int32_t* lanes;  // per thread, same shape: where the winning tap is in the image or patch
   size_t sums_stride, image_stride, patches_stride, values_stride;
-  int64_t patch_floats, patch_rows_per_vector;  // 0: too wide for the permuting kernel
-  int64_t tap_pitch;                            // kernel_w rounded up to 8
+  int64_t patch_h, patch_pitch;
+  int64_t tap_pitch;  // kernel_w rounded up to 8
   size_t bytes;
 };
 ConvPoolPlanarScratch conv_pool_planar_scratch(const ConvPoolParams& params, int threads,

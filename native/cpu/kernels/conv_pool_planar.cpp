@@ -15,6 +15,8 @@ namespace dn::cpu::DN_ISA {
 
 namespace {
 
+constexpr int kVectorsPerBlock = 16 / kLanes;
+
 // Windows that are handled together: whole rows of windows of one image.
 struct Band {
   int64_t image, first_row, rows;
@@ -34,18 +36,20 @@ struct PlanarPass {
   // values, lanes [K/16][windows of the band][16k]; bias += values.
   void collect(const Band& band, float* values, int32_t* lanes, float* bias) const {
     const ConvPoolLayout l = reader.layout;
-    const int64_t block_values = band.rows * pooled_w * 16;
-    const uint8_t* taps = tap + (band.image * pooled_h + band.first_row) * pooled_w * blocks * 16;
-    for (int64_t h = band.first_row; h < band.first_row + band.rows; ++h)
-      for (int64_t w = 0; w < pooled_w; ++w, values += 16, lanes += 16) {
-        int64_t from = band.image * l.image + h * l.row + w * l.column;
-        for (int64_t kb = 0; kb < blocks; ++kb, from += l.block, taps += 16) {
-          float* to = values + kb * block_values;
-          reader.read(dy + from, y ? y + from : nullptr, taps, to, lanes + kb * block_values);
-          for (int i = 0; i < 16; i += kLanes)
-            store(bias + kb * 16 + i, load(bias + kb * 16 + i) + load(to + i));
+    for (int64_t kb = 0; kb < blocks; ++kb) {
+      vf sum[kVectorsPerBlock];
+      for (int v = 0; v < kVectorsPerBlock; ++v) sum[v] = load(bias + kb * 16 + v * kLanes);
+      for (int64_t h = band.first_row; h < band.first_row + band.rows; ++h) {
+        int64_t from = band.image * l.image + h * l.row + kb * l.block;
+        const uint8_t* taps =
+            tap + (band.image * pooled_h + h) * pooled_w * p.out_channels + kb * 16;
+        for (int64_t w = 0; w < pooled_w; ++w, from += l.column, values += 16, lanes += 16) {
+          reader.read(dy + from, y ? y + from : nullptr, taps + w * p.out_channels, values, lanes);
+          for (int v = 0; v < kVectorsPerBlock; ++v) sum[v] += load(values + v * kLanes);
         }
       }
+      for (int v = 0; v < kVectorsPerBlock; ++v) store(bias + kb * 16 + v * kLanes, sum[v]);
+    }
   }
 
   // sums [K][C][R][tap_pitch]; lanes are offsets in the image plane.
@@ -94,116 +98,125 @@ struct PlanarPass {
 
 #if defined(__AVX512F__)
 
-constexpr int kRegisterTaps = kRegisters - 7;  // leaves value, lane, patch and room
-constexpr int64_t kPatchLanes = 32;            // floats that one permutation chooses from
+constexpr int kPairSums =
+    12;  // taps whose sums for two blocks of output channels fit the registers
 
-// For 16 output channels and each of `windows` windows: sum[i][j] += value * patch[lane + tap
-// (i,j)]. A patch is made of vectors of 16 floats, each RowsPerVector of its rows; the permutation
-// chooses from two neighbours, so that all loads are aligned. The tap's column is added to the
-// lanes.
-template <int Rows, int Cols, int RowsPerVector>
-void add_windows(const float* patches, int64_t patch_floats, int64_t first_column,
-                 const float* values, const int32_t* lanes, int64_t windows, float* sum,
-                 int64_t sum_row, int64_t sum_column) {
-  constexpr int kPitch = 16 / RowsPerVector;
-  __m512 s[Rows][Cols];
+// For Blocks * 16 output channels and each of `windows` windows: sum[i][j] += value * patch[lane]
+// with the patch beginning at tap (i,j). Lanes reach over Tables vectors of 16 floats of the patch.
+template <int Rows, int Cols, int Tables, int Blocks>
+void add_windows(const float* patches, int64_t patch_floats, int64_t patch_pitch,
+                 const float* values, const int32_t* lanes, int64_t windows, int64_t block_values,
+                 float* sum, int64_t sum_block, int64_t sum_row, int64_t sum_column) {
+  __m512 s[Rows][Cols][Blocks];
 #pragma GCC unroll 32
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) s[i][j] = _mm512_loadu_ps(sum + i * sum_row + j * sum_column);
-  for (int64_t w = 0; w < windows; ++w) {
-    const __m512 value = _mm512_loadu_ps(values + w * 16);
-    // A zero gradient must not meet an infinite x.
-    const __mmask16 used = _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-    __m512i lane = _mm512_add_epi32(_mm512_loadu_si512(lanes + w * 16),
-                                    _mm512_set1_epi32(static_cast<int>(first_column)));
-    const float* patch = patches + w * patch_floats;
+    for (int j = 0; j < Cols; ++j)
 #pragma GCC unroll 2
-    for (int part = 0; part < RowsPerVector; ++part) {
+      for (int b = 0; b < Blocks; ++b)
+        s[i][j][b] = _mm512_loadu_ps(sum + b * sum_block + i * sum_row + j * sum_column);
+  for (int64_t w = 0; w < windows; ++w) {
+    __m512 value[Blocks];
+    __m512i lane[Blocks];
+    __mmask16 used[Blocks];
+#pragma GCC unroll 2
+    for (int b = 0; b < Blocks; ++b) {
+      value[b] = _mm512_loadu_ps(values + b * block_values + w * 16);
+      lane[b] = _mm512_loadu_si512(lanes + b * block_values + w * 16);
+      // A zero gradient must not meet an infinite x.
+      used[b] = _mm512_cmp_ps_mask(value[b], _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    }
+    const float* patch = patches + w * patch_floats;
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
       for (int j = 0; j < Cols; ++j) {
-#pragma GCC unroll 32
-        for (int i = part; i < Rows; i += RowsPerVector) {
-          const float* at = patch + i / RowsPerVector * 16;
-          const __m512 x = _mm512_maskz_permutex2var_ps(used, _mm512_loadu_ps(at), lane,
-                                                        _mm512_loadu_ps(at + 16));
-          s[i][j] = _mm512_fmadd_ps(value, x, s[i][j]);
+        const float* at = patch + i * patch_pitch + j;
+        const __m512 low = _mm512_loadu_ps(at);
+        const __m512 high = Tables == 2 ? _mm512_loadu_ps(at + 16) : low;
+#pragma GCC unroll 2
+        for (int b = 0; b < Blocks; ++b) {
+          const __m512 x = Tables == 2 ? _mm512_maskz_permutex2var_ps(used[b], low, lane[b], high)
+                                       : _mm512_maskz_permutexvar_ps(used[b], lane[b], low);
+          s[i][j][b] = _mm512_fmadd_ps(value[b], x, s[i][j][b]);
         }
-        lane = _mm512_add_epi32(lane, _mm512_set1_epi32(j + 1 < Cols ? 1 : kPitch + 1 - Cols));
       }
-    }
   }
 #pragma GCC unroll 32
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < Cols; ++j) _mm512_storeu_ps(sum + i * sum_row + j * sum_column, s[i][j]);
+    for (int j = 0; j < Cols; ++j)
+#pragma GCC unroll 2
+      for (int b = 0; b < Blocks; ++b)
+        _mm512_storeu_ps(sum + b * sum_block + i * sum_row + j * sum_column, s[i][j][b]);
 }
 
-using AddWindows = void (*)(const float* patches, int64_t patch_floats, int64_t first_column,
-                            const float* values, const int32_t* lanes, int64_t windows, float* sum,
-                            int64_t sum_row, int64_t sum_column);
-using AddTable = std::array<AddWindows, kMaxRectangle * kMaxRectangle>;
+using AddWindows = void (*)(const float* patches, int64_t patch_floats, int64_t patch_pitch,
+                            const float* values, const int32_t* lanes, int64_t windows,
+                            int64_t block_values, float* sum, int64_t sum_block, int64_t sum_row,
+                            int64_t sum_column);
 
-template <int Index, int RowsPerVector>
+template <int Index, int Tables, int Blocks>
 constexpr AddWindows add_windows_entry() {
   constexpr int rows = Index / kMaxRectangle + 1, cols = Index % kMaxRectangle + 1;
-  if constexpr (rows * cols <= kRegisterTaps)
-    return add_windows<rows, cols, RowsPerVector>;
+  if constexpr (rows * cols <= kPairSums)
+    return add_windows<rows, cols, Tables, Blocks>;
   else
     return nullptr;
 }
-template <int RowsPerVector, int... Index>
-constexpr AddTable add_windows_table(std::integer_sequence<int, Index...>) {
-  return {add_windows_entry<Index, RowsPerVector>()...};
+template <int Tables, int Blocks, int... Index>
+constexpr std::array<AddWindows, sizeof...(Index)> add_windows_table(
+    std::integer_sequence<int, Index...>) {
+  return {add_windows_entry<Index, Tables, Blocks>()...};
 }
 using Rectangles = std::make_integer_sequence<int, kMaxRectangle * kMaxRectangle>;
-constexpr AddTable kAddWindows[2] = {add_windows_table<1>(Rectangles()),
-                                     add_windows_table<2>(Rectangles())};
+// [tables - 1][blocks - 1]
+constexpr std::array<AddWindows, kMaxRectangle * kMaxRectangle> kAddWindows[2][2] = {
+    {add_windows_table<1, 1>(Rectangles()), add_windows_table<1, 2>(Rectangles())},
+    {add_windows_table<2, 1>(Rectangles()), add_windows_table<2, 2>(Rectangles())}};
 
-// Whether two neighbouring vectors of a patch hold all that a window needs for any of their taps.
-bool can_permute(const ConvPoolParams& p, int64_t rows_per_vector) {
-  if (rows_per_vector == 0 || p.pool_h * p.pool_w > 16) return false;
-  const int64_t last_row = p.pool_h - 1 + rows_per_vector - 1;
-  return last_row * (16 / rows_per_vector) + p.pool_w - 1 + p.kernel_w - 1 < kPatchLanes;
+// Vectors of 16 floats that hold every tap of a pooling window in a patch.
+int64_t patch_tables(const ConvPoolParams& p, int64_t patch_pitch) {
+  return ((p.pool_h - 1) * patch_pitch + p.pool_w + 15) / 16;
+}
+
+bool can_permute(const ConvPoolParams& p, int64_t patch_pitch) {
+  return p.pool_h * p.pool_w <= 16 && patch_tables(p, patch_pitch) <= 2;
 }
 
 // The part of one image plane that each window of the band and the kernel cover.
 void cut_patches(const PlanarPass& pass, const Band& band, const float* plane, float* patches) {
   const ConvPoolParams& p = pass.p;
-  const int64_t pitch = pass.pitch, rows = p.pool_h + p.kernel_h - 1;
-  const int64_t patch_floats = pass.scratch.patch_floats, pool_w = p.pool_w;
-  const bool two_rows = pass.scratch.patch_rows_per_vector == 2;
+  const int64_t pitch = pass.pitch, patch_pitch = pass.scratch.patch_pitch;
   for (int64_t h = band.first_row; h < band.first_row + band.rows; ++h)
-    for (int64_t w = 0; w < pass.pooled_w; ++w, patches += patch_floats) {
-      const float* from = plane + h * p.pool_h * pitch + w * pool_w;
-      if (two_rows) {
-        for (int64_t r = 0; r < rows; ++r)
-          std::memcpy(patches + r * 8, from + r * pitch, 8 * sizeof(float));
-      } else {
-        for (int64_t r = 0; r < rows; ++r)
-          std::memcpy(patches + r * 16, from + r * pitch, 16 * sizeof(float));
-      }
-    }
+    for (int64_t w = 0; w < pass.pooled_w; ++w)
+      for (int64_t r = 0; r < pass.scratch.patch_h; ++r, patches += patch_pitch)
+        for (int64_t s = 0; s < patch_pitch; s += 8)
+          std::memcpy(patches + s, plane + (h * p.pool_h + r) * pitch + w * p.pool_w + s,
+                      8 * sizeof(float));
 }
 
 // sums [K/16][R][S][C][16k], which is also dw's layout; lanes are offsets in a patch.
 void add_permuted(const PlanarPass& pass, const Band& band, const float* values,
                   const int32_t* lanes, const float* image, float* patches, float* sums) {
   const ConvPoolParams& p = pass.p;
-  const int64_t rows_per_vector = pass.scratch.patch_rows_per_vector;
+  const int64_t pitch = pass.scratch.patch_pitch, patch_floats = pass.scratch.patch_h * pitch;
   const int64_t windows = band.rows * pass.pooled_w;
-  const AddTable& table = kAddWindows[rows_per_vector - 1];
-  const TapRectangles rectangles(p.kernel_h, p.kernel_w, kRegisterTaps, rows_per_vector);
+  const int64_t sum_block = p.kernel_h * p.kernel_w * p.channels * 16;
+  const auto& tables = kAddWindows[patch_tables(p, pitch) - 1];
+  const TapRectangles rectangles(p.kernel_h, p.kernel_w, kPairSums);
   for (int64_t c = 0; c < p.channels; ++c) {
     cut_patches(pass, band, image + c * pass.plane, patches);
-    for (int64_t kb = 0; kb < pass.blocks; ++kb)
+    for (int64_t kb = 0; kb < pass.blocks; kb += 2) {
+      const auto& table = tables[kb + 2 <= pass.blocks ? 1 : 0];
       rectangles.for_each([&](int64_t r, int64_t s, int64_t rows, int64_t cols) {
-        table[rectangle_index(rows, cols)](
-            patches + r / rows_per_vector * 16, pass.scratch.patch_floats, s,
-            values + kb * windows * 16, lanes + kb * windows * 16, windows,
-            sums + (((kb * p.kernel_h + r) * p.kernel_w + s) * p.channels + c) * 16,
+        table[static_cast<size_t>((rows - 1) * kMaxRectangle + cols - 1)](
+            patches + r * pitch + s, patch_floats, pitch, values + kb * windows * 16,
+            lanes + kb * windows * 16, windows, windows * 16,
+            sums + kb * sum_block + ((r * p.kernel_w + s) * p.channels + c) * 16, sum_block,
             p.kernel_w * p.channels * 16, p.channels * 16);
       });
+    }
   }
 }
 
@@ -230,10 +243,10 @@ void conv_pool_backward_weight_planar(const ConvPoolParams& p, const float* dy, 
   const ConvPoolPlanarScratch scratch = conv_pool_planar_scratch(p, threads, scratch_memory);
   bool permute = false;
 #if defined(__AVX512F__)
-  permute = can_permute(p, scratch.patch_rows_per_vector);
+  permute = can_permute(p, scratch.patch_pitch);
 #endif
-  const WindowReader reader(
-      p, permute ? 16 / scratch.patch_rows_per_vector : p.width + p.pad_left + p.pad_right, 1);
+  const WindowReader reader(p, permute ? scratch.patch_pitch : p.width + p.pad_left + p.pad_right,
+                            1);
   const PlanarPass pass{p, scratch, dy, y, tap, reader};
 #pragma omp parallel num_threads(threads)
   {
