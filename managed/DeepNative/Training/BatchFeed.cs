@@ -83,8 +83,7 @@ internal sealed class BatchFeed : IDisposable
     {
         _loader?.Dispose();
         // The loader's memory must outlive the copy out of it.
-        _copied?.Wait();
-        _copied?.Dispose();
+        _copied?.EndQuietly();
     }
 
     /// <summary>Examples as a loader wants them: a batch is one block, all inputs, then all targets.</summary>

@@ -5,14 +5,11 @@ namespace DeepNative.Training;
 /// <summary>Runs the evaluation programs over a data set, in its own order.</summary>
 internal static class EvaluationRun
 {
-    // Large enough to amortise a step, small enough for any device.
-    private const int BatchSize = 250;
-
-    public static EvaluationResult Run(Device device, ModelPrograms programs, IExampleSource source, bool prefetch)
+    public static EvaluationResult Run(Device device, ModelPrograms programs, IExampleSource source, int batchSize, bool prefetch)
     {
         var start = Stopwatch.GetTimestamp();
         var shareMemory = !prefetch && ModelPrograms.SharesMemory(device);
-        using var feed = new BatchFeed(device, source, BatchSize, shuffle: false, seed: 0, shareMemory);
+        using var feed = new BatchFeed(device, source, Math.Min(batchSize, source.Count), shuffle: false, seed: 0, shareMemory);
         // One slot a batch: nothing waits before the end.
         var losses = GC.AllocateArray<float>(feed.BatchCount, pinned: true);
         var errors = GC.AllocateArray<float>(feed.BatchCount, pinned: true);

@@ -4,7 +4,7 @@ namespace DeepNative.Training;
 internal static class PredictionRun
 {
     // Larger requests are cut, so that memory stays bounded and few batch sizes are compiled.
-    private const int MostAtOnce = 256;
+    private const int MostAtOnce = 64;
 
     public static Prediction Run<T>(ModelPrograms programs, ReadOnlySpan<T> inputs) where T : unmanaged
     {

@@ -182,24 +182,27 @@ public sealed partial class Trainer : IDisposable
 
     /// <summary>Measures the model on images.</summary>
     /// <param name="data">The images.</param>
+    /// <param name="batch">Images at once, at least 1: how much memory it takes.</param>
     /// <returns>Mean loss and fraction of wrong predictions.</returns>
     /// <exception cref="ShapeException">The images do not fit the model; the layer is named.</exception>
     /// <exception cref="ArgumentException">A label is outside the model's classes.</exception>
-    public EvaluationResult Evaluate(ImageDataset data) => Evaluate(new ImageExamples(data));
+    public EvaluationResult Evaluate(ImageDataset data, int batch = 100) => Evaluate(new ImageExamples(data), batch);
 
     /// <summary>Measures the model on any examples.</summary>
     /// <param name="data">The examples.</param>
+    /// <param name="batch">Examples at once, at least 1: how much memory it takes.</param>
     /// <returns>Mean loss and, for classifiers, the fraction of wrong predictions.</returns>
     /// <remarks>Inputs are normalised as in training; before any training, by the statistics of this data.</remarks>
     /// <exception cref="ShapeException">The examples do not fit the model; the layer is named.</exception>
     /// <exception cref="ArgumentException">The data set is empty, or its targets do not fit the loss.</exception>
-    public EvaluationResult Evaluate(IExampleSource data)
+    public EvaluationResult Evaluate(IExampleSource data, int batch = 100)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(data);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         var programs = Programs(data);
         CheckExamples(data, programs);
-        return EvaluationRun.Run(_device, programs, data, _options.Prefetch);
+        return EvaluationRun.Run(_device, programs, data, batch, _options.Prefetch);
     }
 
     /// <summary>Predicts for one or more images.</summary>

@@ -140,7 +140,7 @@ internal sealed class TrainingRun : IDisposable
         var mean = _ring.Mean;
         var pause = Stopwatch.GetTimestamp();
         if (_setup.Options.Validation is { } validation)
-            _validation = EvaluationRun.Run(_setup.Device, _setup.Programs, validation, _setup.Prefetch);
+            _validation = EvaluationRun.Run(_setup.Device, _setup.Programs, validation, _setup.Options.Batch, _setup.Prefetch);
         _paused += Stopwatch.GetTimestamp() - pause;
         if (_setup.Options.Progress is { } progress) Report(progress, isEpochEnd: true, mean);
         (_ring.Sum, _ring.Examples) = (0, 0);
