@@ -59,7 +59,8 @@ bool wants_transposed(const CompileView& view, int op) {
   return false;
 }
 
-KernelPlan plan_own(const CompileView& view, int op) {
+// C = A B with own kernels. bias_gradient: a tensor for the sums over A's depth, -1: none.
+KernelPlan plan_gemm(const CompileView& view, int op, int bias_gradient) {
   const Operator& operation = view.op(op);
   const auto& attributes = operation.attributes<dn_matmul_attributes>();
   const int a_id = operation.input(0), b_id = operation.input(1), c_id = operation.output(0);
@@ -86,8 +87,9 @@ KernelPlan plan_own(const CompileView& view, int op) {
   // A weight's gradient goes to the optimiser, in the weight's layout: C^T = B^T A^T, the same
   // product with the operands exchanged.
   LayoutRef c_layout;
-  const bool exchange = s.batch == 1 && !operation.has_input(2) && operation.expression().empty() &&
-                        wants_transposed(view, op);
+  const bool sums = bias_gradient >= 0;
+  const bool exchange = sums || (s.batch == 1 && !operation.has_input(2) &&
+                                 operation.expression().empty() && wants_transposed(view, op));
   if (exchange) {
     c_layout = layout_of(DN_DTYPE_F32, view.tensor(c_id).shape, dnnl::memory::format_tag::ba);
     std::swap(p.rows, p.columns);
@@ -108,6 +110,7 @@ KernelPlan plan_own(const CompileView& view, int op) {
   for (size_t slot = 3; slot < operation.inputs().size(); ++slot)
     plan.inputs.push_back(row_major_slot(operation.input(slot)));
   plan.outputs = {{c_id, c_layout}};
+  if (sums) plan.outputs.push_back(row_major_slot(bias_gradient));
   const int64_t gemm_bytes = scratch_aligned(gemm_scratch_bytes(p, threads));
   plan.scratch_bytes = gemm_bytes + pass.scratch_bytes();
   plan.kernel = make_kernel([=](const Arguments& arguments) mutable {
@@ -115,6 +118,7 @@ KernelPlan plan_own(const CompileView& view, int op) {
     p.b = in(arguments, exchange ? 0 : 1);
     p.bias = bias ? in(arguments, 2) : nullptr;
     p.c = out(arguments, 0);
+    if (sums) p.b_sums = out(arguments, 1);
     if (p.epilogue == Epilogue::ReluBackward) p.activation = in(arguments, bias ? 3 : 2);
     p.scratch = gemm_bytes > 0 ? arguments.scratch : nullptr;
     gemm(p, threads);
@@ -122,6 +126,40 @@ KernelPlan plan_own(const CompileView& view, int op) {
   });
   return plan;
 }
+
+KernelPlan plan_own(const CompileView& view, int op) { return plan_gemm(view, op, -1); }
+
+// The gradients of a linear layer's weight and bias in one kernel: g^T x and the sums of g over the batch.
+class LinearGradient final : public Candidate {
+ public:
+  std::string name() const override { return "own:gemm_bias_gradient"; }
+  int kind() const override { return DN_OPERATOR_MATMUL; }
+
+  std::vector<int> match(const CompileView& view, int first, std::string& reason) const override {
+    const Operator& product = view.op(first);
+    const auto& attributes = product.attributes<dn_matmul_attributes>();
+    const int gradient = product.input(0);
+    reason = "not the gradient of a weight whose bias has one too";
+    if (!attributes.transpose_a || attributes.transpose_b || product.has_input(2) ||
+        !product.expression().empty() || view.tensor(gradient).shape.rank() != 2 ||
+        view.tensor(product.input(1)).shape.rank() != 2)
+      return {};
+    for (int consumer : view.tensor(gradient).consumers)
+      if (consumer > first && is_column_sum(view.op(consumer))) return {first, consumer};
+    return {};
+  }
+
+  KernelPlan plan(const CompileView& view, std::span<const int> operators) const override {
+    return plan_gemm(view, operators[0], view.op(operators[1]).output(0));
+  }
+
+ private:
+  static bool is_column_sum(const Operator& op) {
+    if (op.kind() != DN_OPERATOR_REDUCE) return false;
+    const auto& attributes = op.attributes<dn_reduce_attributes>();
+    return attributes.mode == DN_REDUCE_SUM && attributes.axes == 1;
+  }
+};
 
 std::string refuse_onednn(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
@@ -195,6 +233,7 @@ KernelPlan plan_onednn(const CompileView& view, int op) {
 }
 
 const RegisterOperator own({"own:gemm", DN_OPERATOR_MATMUL, 10, nullptr, plan_own});
+const RegisterCandidate linear_gradient(std::make_unique<LinearGradient>());
 const RegisterOperator with_onednn({"onednn:matmul", DN_OPERATOR_MATMUL, 100, refuse_onednn,
                                     plan_onednn});
 
