@@ -13,7 +13,7 @@ constexpr int64_t kGroup = 16;
 struct Group {
   int64_t channel;  // the first
   int64_t width;
-  int64_t offset;   // of the first element
+  int64_t offset;  // of the first element
 };
 
 struct View {
@@ -79,7 +79,8 @@ void training(const View& v, const Constants& k, const float* x, const float* we
         mean[channel] = (float)sum[c];
         inv_std[channel] = (float)(1.0 / std::sqrt(square[c] / count + k.epsilon));
         running_mean[channel] += k.momentum * ((float)sum[c] - running_mean[channel]);
-        running_var[channel] += k.momentum * ((float)(square[c] / (count - 1)) - running_var[channel]);
+        running_var[channel] +=
+            k.momentum * ((float)(square[c] / (count - 1)) - running_var[channel]);
       }
       normalise(v, g, x, mean + g.channel, inv_std + g.channel, weight, bias, y);
     }
@@ -125,8 +126,7 @@ void backward(const View& v, const float* x, const float* weight, const float* m
       }
       v.positions(g, [&](int64_t at) {
         for (int64_t c = 0; c < g.width; ++c)
-          dx[at + c] =
-              scale[c] * (dy[at + c] - offset[c] - (x[at + c] - centre[c]) * slope[c]);
+          dx[at + c] = scale[c] * (dy[at + c] - offset[c] - (x[at + c] - centre[c]) * slope[c]);
       });
     }
   });
@@ -152,7 +152,8 @@ KernelPlan plan(const CompileView& view, int op) {
       break;
     case DN_BATCH_NORM_INFERENCE:
       plan.kernel = make_kernel([=](const Arguments& a) {
-        inference(v, constants, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0), threads);
+        inference(v, constants, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0),
+                  threads);
       });
       break;
     default:

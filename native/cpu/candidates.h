@@ -52,11 +52,16 @@ struct RegisterOperator : RegisterCandidate {
 inline const float* in(const Arguments& a, int index) {
   return static_cast<const float*>(a.inputs[index]);
 }
-inline float* out(const Arguments& a, int index) { return static_cast<float*>(a.outputs[index]); }
+inline float* out(const Arguments& a, int index) {
+  return static_cast<float*>(a.outputs[index]);
+}
 
-inline Slot row_major_slot(int tensor) { return {tensor, nullptr}; }
+inline Slot row_major_slot(int tensor) {
+  return {tensor, nullptr};
+}
 
-// The layout to work in for an activation: the one it has if it is a channel layout, else row-major.
+// The layout to work in for an activation: the one it has if it is a channel layout, else
+// row-major.
 inline LayoutRef channel_layout(const CompileView& view, int tensor) {
   const LayoutRef layout = view.free(tensor) ? nullptr : view.layout(tensor);
   return channel_view(view.tensor(tensor).shape, layout) ? layout : nullptr;

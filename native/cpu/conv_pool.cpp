@@ -1,5 +1,6 @@
-// Convolution, max pooling and relu as one kernel, and their gradients: max pooling sends a gradient to
-// one position a window, so the convolution's gradients need only that share of the arithmetic.
+// Convolution, max pooling and relu as one kernel, and their gradients: max pooling sends a
+// gradient to one position a window, so the convolution's gradients need only that share of the
+// arithmetic.
 #include "cpu/kernels/conv_pool.h"
 
 #include "cpu/epilogue.h"
@@ -69,7 +70,9 @@ LayoutRef weight_layout(const Shape& weight, bool planar) {
   return layout_of(DN_DTYPE_F32, weight, planar ? Tag::Ohwi16o : Tag::OIhw16i16o);
 }
 
-LayoutRef tap_layout(const Shape& tap) { return layout_of(DN_DTYPE_U8, tap, Tag::nhwc); }
+LayoutRef tap_layout(const Shape& tap) {
+  return layout_of(DN_DTYPE_U8, tap, Tag::nhwc);
+}
 
 bool is_max_pooling(const Operator& op, int direction) {
   const auto& attributes = op.attributes<dn_pooling_attributes>();
@@ -95,10 +98,9 @@ std::string find_forward(const CompileView& view, int first, Forward& found) {
   if (!pooling || !is_max_pooling(*pooling, DN_FORWARD)) return "max pooling does not follow";
   found.convolution = first;
   found.output = pooling->output(0);
-  const std::string reason =
-      fill(attributes, pooling->attributes<dn_pooling_attributes>(),
-           view.tensor(convolution.input(0)).shape, view.tensor(convolution.input(1)).shape,
-           found.params);
+  const std::string reason = fill(attributes, pooling->attributes<dn_pooling_attributes>(),
+                                  view.tensor(convolution.input(0)).shape,
+                                  view.tensor(convolution.input(1)).shape, found.params);
   if (!reason.empty()) return reason;
   if (pooling->has_output(1) && view.tensor(pooling->output(1)).dtype != DN_DTYPE_U8)
     return "the window has more than 256 positions";
@@ -146,8 +148,7 @@ class ConvPoolForward final : public Candidate {
     plan.outputs = {{f.output, y_layout}};
     if (tap) plan.outputs.push_back({pooling.output(1), tap_layout(y_shape)});
     const int threads = device_of(view).threads();
-    plan.scratch_bytes =
-        (int64_t)conv_pool_scratch_bytes(f.params, ConvPoolPass::Forward, threads);
+    plan.scratch_bytes = (int64_t)conv_pool_scratch_bytes(f.params, ConvPoolPass::Forward, threads);
     plan.kernel = make_kernel([=, params = f.params](const Arguments& a) {
       DN_SELECT_ISA(conv_pool_forward)
           .forward(params, in(a, 0), in(a, 1), bias ? in(a, 2) : nullptr, out(a, 0),
@@ -161,8 +162,7 @@ class ConvPoolForward final : public Candidate {
   static LayoutRef wanted_by_consumers(const CompileView& view, int tensor) {
     for (int consumer : view.tensor(tensor).consumers)
       if (view.op(consumer).kind() == DN_OPERATOR_RESHAPE) return nullptr;
-    if (!view.tensor(tensor).transient() && !view.free(tensor))
-      return channel_layout(view, tensor);
+    if (!view.tensor(tensor).transient() && !view.free(tensor)) return channel_layout(view, tensor);
     return layout_of(DN_DTYPE_F32, view.tensor(tensor).shape, Tag::nChw16c);
   }
 };
@@ -205,7 +205,8 @@ std::string find_backward(const CompileView& view, int first, Backward& found) {
   if (!view.tensor(dense).transient()) return "the dense gradient is asked for";
   for (int consumer : view.tensor(dense).consumers) {
     const Operator& op = view.op(consumer);
-    if (op.kind() != DN_OPERATOR_CONVOLUTION) return "the dense gradient is used by another operator";
+    if (op.kind() != DN_OPERATOR_CONVOLUTION)
+      return "the dense gradient is used by another operator";
     const int direction = op.attributes<dn_convolution_attributes>().direction;
     if (direction == DN_BACKWARD_WEIGHT && found.weight < 0 && op.input(1) == dense)
       found.weight = consumer;
@@ -217,16 +218,15 @@ std::string find_backward(const CompileView& view, int first, Backward& found) {
   if (found.weight < 0) return "the gradient of the weight does not follow";
   const Operator& weight = view.op(found.weight);
   const auto& attributes = weight.attributes<dn_convolution_attributes>();
-  const std::string reason = fill(attributes, pooling.attributes<dn_pooling_attributes>(),
-                                  view.tensor(weight.input(0)).shape,
-                                  view.tensor(weight.output(0)).shape, found.params);
+  const std::string reason =
+      fill(attributes, pooling.attributes<dn_pooling_attributes>(),
+           view.tensor(weight.input(0)).shape, view.tensor(weight.output(0)).shape, found.params);
   if (!reason.empty()) return reason;
   if (found.data >= 0) {
     ConvPoolParams other;
     const Operator& data = view.op(found.data);
-    fill(data.attributes<dn_convolution_attributes>(),
-         pooling.attributes<dn_pooling_attributes>(), view.tensor(data.output(0)).shape,
-         view.tensor(data.input(1)).shape, other);
+    fill(data.attributes<dn_convolution_attributes>(), pooling.attributes<dn_pooling_attributes>(),
+         view.tensor(data.output(0)).shape, view.tensor(data.input(1)).shape, other);
     if (other.kernel_h != found.params.kernel_h || other.kernel_w != found.params.kernel_w ||
         other.channels != found.params.channels || other.height != found.params.height ||
         other.pad_top != found.params.pad_top || other.pad_left != found.params.pad_left)

@@ -22,8 +22,9 @@ memory::dims weight_dims(const Shape& weight, int64_t groups) {
   return dims;
 }
 
-// An activation's descriptor: free where blocks fit the channels, since a kernel of another operator
-// would have to keep the padding zero; the row-major it has where there are few of them (the first layer).
+// An activation's descriptor: free where blocks fit the channels, since a kernel of another
+// operator would have to keep the padding zero; the row-major it has where there are few of them
+// (the first layer).
 memory::desc activation(const CompileView& view, int tensor, int64_t groups) {
   constexpr int64_t kBlock = 16;
   const TensorDeclaration& declaration = view.tensor(tensor);
@@ -88,7 +89,9 @@ struct Primitive {
 };
 
 // Grouped weights are one axis longer for oneDNN; the layout knows its own dimensions.
-Slot slot(int tensor, const memory::desc& desc) { return {tensor, layout_of(desc)}; }
+Slot slot(int tensor, const memory::desc& desc) {
+  return {tensor, layout_of(desc)};
+}
 
 template <typename Desc>
 KernelPlan finish(Primitive primitive, const Desc& desc, std::vector<Slot> inputs,
@@ -112,9 +115,9 @@ KernelPlan plan_forward(const CompileView& view, int op) {
   const ThreadScope scope(device.threads());
   const Request request = make_request(view, x, w, y, attributes);
   const bool bias = operation.has_input(2);
-  const auto desc = onednn::convolution_forward(device.engine(), request.input, request.weight,
-                                                bias ? &request.bias : nullptr, request.output,
-                                                request.geometry);
+  const auto desc =
+      onednn::convolution_forward(device.engine(), request.input, request.weight,
+                                  bias ? &request.bias : nullptr, request.output, request.geometry);
   Primitive primitive{&device, dnnl::convolution_forward(desc), {}, {}, {}, {}, {}};
   primitive.add(primitive.inputs, DNNL_ARG_SRC, desc.src_desc());
   primitive.add(primitive.inputs, DNNL_ARG_WEIGHTS, desc.weights_desc());
@@ -123,8 +126,8 @@ KernelPlan plan_forward(const CompileView& view, int op) {
   std::vector<Slot> inputs{slot(x, desc.src_desc()), slot(w, desc.weights_desc())};
   if (bias) inputs.push_back(row_major_slot(b));
   // Not oneDNN's own relu: that does not keep NaN.
-  primitive.epilogue = EpiloguePass(view, operation, (int64_t)desc.dst_desc().get_size() / 4,
-                                    (int)inputs.size());
+  primitive.epilogue =
+      EpiloguePass(view, operation, (int64_t)desc.dst_desc().get_size() / 4, (int)inputs.size());
   for (int i = 0; i < primitive.epilogue.input_count(); ++i)
     inputs.push_back(slot(operation.input(3 + i), desc.dst_desc()));
   return finish(std::move(primitive), desc, std::move(inputs), {slot(y, desc.dst_desc())});
@@ -157,10 +160,9 @@ KernelPlan plan_backward_weight(const CompileView& view, int op) {
   const Request request =
       make_request(view, x, dw, dy, operation.attributes<dn_convolution_attributes>());
   const bool bias = operation.has_output(1);
-  const auto desc = onednn::convolution_backward_weight(device.engine(), request.input,
-                                                        request.weight,
-                                                        bias ? &request.bias : nullptr,
-                                                        request.output, request.geometry);
+  const auto desc = onednn::convolution_backward_weight(
+      device.engine(), request.input, request.weight, bias ? &request.bias : nullptr,
+      request.output, request.geometry);
   Primitive primitive{&device, dnnl::convolution_backward_weights(desc), {}, {}, {}, {}, {}};
   primitive.add(primitive.inputs, DNNL_ARG_SRC, desc.src_desc());
   primitive.add(primitive.inputs, DNNL_ARG_DIFF_DST, desc.diff_dst_desc());
@@ -175,14 +177,18 @@ KernelPlan plan_backward_weight(const CompileView& view, int op) {
 KernelPlan plan(const CompileView& view, int op) {
   return onednn::checked("convolution", [&] {
     switch (view.op(op).attributes<dn_convolution_attributes>().direction) {
-      case DN_FORWARD: return plan_forward(view, op);
-      case DN_BACKWARD_DATA: return plan_backward_data(view, op);
-      default: return plan_backward_weight(view, op);
+      case DN_FORWARD:
+        return plan_forward(view, op);
+      case DN_BACKWARD_DATA:
+        return plan_backward_data(view, op);
+      default:
+        return plan_backward_weight(view, op);
     }
   });
 }
 
-const RegisterOperator convolution({"onednn:convolution", DN_OPERATOR_CONVOLUTION, 100, refuse, plan});
+const RegisterOperator convolution({"onednn:convolution", DN_OPERATOR_CONVOLUTION, 100, refuse,
+                                    plan});
 
 }  // namespace
 

@@ -42,7 +42,9 @@ int64_t available_memory() {
   return (int64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
 
-std::string mebibytes(int64_t bytes) { return text((bytes + (1 << 20) - 1) >> 20, " MiB"); }
+std::string mebibytes(int64_t bytes) {
+  return text((bytes + (1 << 20) - 1) >> 20, " MiB");
+}
 
 class CpuEvent final : public Event {  // every call has finished when it returns
  public:
@@ -111,10 +113,17 @@ LayoutRef like(const LayoutRef& layout, const Shape& shape, DType dtype) {
   const bool last = block == source.desc().dims()[1] && source.name()[1] != 'C';
   Tag tag = Tag::undef;
   switch (shape.rank()) {
-    case 3: tag = last ? Tag::nwc : block == 16 ? Tag::nCw16c : Tag::nCw8c; break;
-    case 4: tag = last ? Tag::nhwc : block == 16 ? Tag::nChw16c : Tag::nChw8c; break;
-    case 5: tag = last ? Tag::ndhwc : block == 16 ? Tag::nCdhw16c : Tag::nCdhw8c; break;
-    default: return nullptr;
+    case 3:
+      tag = last ? Tag::nwc : block == 16 ? Tag::nCw16c : Tag::nCw8c;
+      break;
+    case 4:
+      tag = last ? Tag::nhwc : block == 16 ? Tag::nChw16c : Tag::nChw8c;
+      break;
+    case 5:
+      tag = last ? Tag::ndhwc : block == 16 ? Tag::nCdhw16c : Tag::nCdhw8c;
+      break;
+    default:
+      return nullptr;
   }
   return layout_of(dnnl::memory::desc(dnnl_dims(shape), dnnl_type(dtype), tag));
 }
@@ -172,7 +181,9 @@ void CpuDevice::read(void* host, const void* device, int64_t bytes, bool) {
 void CpuDevice::copy(void* destination, const void* source, int64_t bytes) {
   std::memcpy(destination, source, bytes);
 }
-void CpuDevice::zero(void* destination, int64_t bytes) { std::memset(destination, 0, bytes); }
+void CpuDevice::zero(void* destination, int64_t bytes) {
+  std::memset(destination, 0, bytes);
+}
 
 std::unique_ptr<Kernel> CpuDevice::change_layout(DType dtype, const Shape& shape,
                                                  const LayoutRef& from, const LayoutRef& to) {
@@ -202,13 +213,17 @@ std::unique_ptr<Kernel> CpuDevice::change_layout(DType dtype, const Shape& shape
   });
 }
 
-const CandidateRegistry& CpuDevice::candidates() const { return registry(); }
+const CandidateRegistry& CpuDevice::candidates() const {
+  return registry();
+}
 
 std::unique_ptr<Runner> CpuDevice::prepare(const std::vector<Step>& steps) {
   return std::make_unique<CpuRunner>(steps, threads());
 }
 
-std::unique_ptr<Event> CpuDevice::create_event() { return std::make_unique<CpuEvent>(); }
+std::unique_ptr<Event> CpuDevice::create_event() {
+  return std::make_unique<CpuEvent>();
+}
 
 void CpuDevice::trim() {}
 

@@ -47,11 +47,13 @@ inline CpuDevice& device_of(const CompileView& view) {
   return static_cast<CpuDevice&>(*view.program().device());
 }
 
-// OpenMP's thread count belongs to the calling thread, which is the host program's: set for a while, then
-// put back.
+// OpenMP's thread count belongs to the calling thread, which is the host program's: set for a
+// while, then put back.
 class ThreadScope {
  public:
-  explicit ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  explicit ThreadScope(int threads) : before_(omp_get_max_threads()) {
+    omp_set_num_threads(threads);
+  }
   ~ThreadScope() { omp_set_num_threads(before_); }
   ThreadScope(const ThreadScope&) = delete;
   ThreadScope& operator=(const ThreadScope&) = delete;
@@ -60,8 +62,8 @@ class ThreadScope {
   int before_;
 };
 
-// Calls body(begin, end) for a fixed division of 0 .. count over the threads; on the caller alone where
-// the work (in elements touched) would not pay for waking them.
+// Calls body(begin, end) for a fixed division of 0 .. count over the threads; on the caller alone
+// where the work (in elements touched) would not pay for waking them.
 template <typename Body>
 void parallel(int threads, int64_t count, int64_t work, const Body& body) {
   constexpr int64_t kWorkPerThread = 8192;

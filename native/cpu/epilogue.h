@@ -10,8 +10,8 @@ namespace dn::cpu {
 class EpiloguePass {
  public:
   EpiloguePass() = default;
-  // For an output of `numel` elements in memory; the epilogue's inputs are the kernel's arguments from
-  // first_input on, in the output's layout.
+  // For an output of `numel` elements in memory; the epilogue's inputs are the kernel's arguments
+  // from first_input on, in the output's layout.
   EpiloguePass(const CompileView& view, const Operator& op, int64_t numel, int first_input);
 
   int input_count() const { return input_count_; }
@@ -25,6 +25,8 @@ class EpiloguePass {
 };
 
 // Scratch areas behind each other start on cache lines.
-inline int64_t scratch_aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+inline int64_t scratch_aligned(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
 
 }  // namespace dn::cpu

@@ -16,22 +16,22 @@ struct UnaryRow {
   MathFunction function;
 };
 constexpr UnaryRow kUnary[] = {
-    {DN_OPCODE_NEG, MathFunction::Negate},   {DN_OPCODE_ABS, MathFunction::Abs},
-    {DN_OPCODE_SQRT, MathFunction::Sqrt},    {DN_OPCODE_RSQRT, MathFunction::Rsqrt},
-    {DN_OPCODE_EXP, MathFunction::Exp},      {DN_OPCODE_EXPM1, MathFunction::Expm1},
-    {DN_OPCODE_LOG, MathFunction::Log},      {DN_OPCODE_LOG1P, MathFunction::Log1p},
-    {DN_OPCODE_TANH, MathFunction::Tanh},    {DN_OPCODE_SIGMOID, MathFunction::Sigmoid},
-    {DN_OPCODE_ERF, MathFunction::Erf},      {DN_OPCODE_FLOOR, MathFunction::Floor}};
+    {DN_OPCODE_NEG, MathFunction::Negate}, {DN_OPCODE_ABS, MathFunction::Abs},
+    {DN_OPCODE_SQRT, MathFunction::Sqrt},  {DN_OPCODE_RSQRT, MathFunction::Rsqrt},
+    {DN_OPCODE_EXP, MathFunction::Exp},    {DN_OPCODE_EXPM1, MathFunction::Expm1},
+    {DN_OPCODE_LOG, MathFunction::Log},    {DN_OPCODE_LOG1P, MathFunction::Log1p},
+    {DN_OPCODE_TANH, MathFunction::Tanh},  {DN_OPCODE_SIGMOID, MathFunction::Sigmoid},
+    {DN_OPCODE_ERF, MathFunction::Erf},    {DN_OPCODE_FLOOR, MathFunction::Floor}};
 struct BinaryRow {
   int32_t opcode;
   BinaryFunction function;
 };
 constexpr BinaryRow kBinary[] = {
-    {DN_OPCODE_ADD, BinaryFunction::Add},      {DN_OPCODE_SUB, BinaryFunction::Subtract},
-    {DN_OPCODE_MUL, BinaryFunction::Multiply}, {DN_OPCODE_DIV, BinaryFunction::Divide},
-    {DN_OPCODE_MIN, BinaryFunction::Min},      {DN_OPCODE_MAX, BinaryFunction::Max},
-    {DN_OPCODE_POW, BinaryFunction::Pow},      {DN_OPCODE_LT, BinaryFunction::Less},
-    {DN_OPCODE_LE, BinaryFunction::LessEqual}, {DN_OPCODE_GT, BinaryFunction::Greater},
+    {DN_OPCODE_ADD, BinaryFunction::Add},         {DN_OPCODE_SUB, BinaryFunction::Subtract},
+    {DN_OPCODE_MUL, BinaryFunction::Multiply},    {DN_OPCODE_DIV, BinaryFunction::Divide},
+    {DN_OPCODE_MIN, BinaryFunction::Min},         {DN_OPCODE_MAX, BinaryFunction::Max},
+    {DN_OPCODE_POW, BinaryFunction::Pow},         {DN_OPCODE_LT, BinaryFunction::Less},
+    {DN_OPCODE_LE, BinaryFunction::LessEqual},    {DN_OPCODE_GT, BinaryFunction::Greater},
     {DN_OPCODE_GE, BinaryFunction::GreaterEqual}, {DN_OPCODE_EQ, BinaryFunction::Equal},
     {DN_OPCODE_NE, BinaryFunction::NotEqual}};
 
@@ -52,12 +52,18 @@ int operand_count(int32_t opcode) {
 
 float load_as_float(const void* data, DType dtype, int64_t index) {
   switch (dtype) {
-    case DN_DTYPE_F32: return static_cast<const float*>(data)[index];
-    case DN_DTYPE_F64: return (float)static_cast<const double*>(data)[index];
-    case DN_DTYPE_U8: return static_cast<const uint8_t*>(data)[index];
-    case DN_DTYPE_I32: return (float)static_cast<const int32_t*>(data)[index];
-    case DN_DTYPE_I64: return (float)static_cast<const int64_t*>(data)[index];
-    default: fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
+    case DN_DTYPE_F32:
+      return static_cast<const float*>(data)[index];
+    case DN_DTYPE_F64:
+      return (float)static_cast<const double*>(data)[index];
+    case DN_DTYPE_U8:
+      return static_cast<const uint8_t*>(data)[index];
+    case DN_DTYPE_I32:
+      return (float)static_cast<const int32_t*>(data)[index];
+    case DN_DTYPE_I64:
+      return (float)static_cast<const int64_t*>(data)[index];
+    default:
+      fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
   }
 }
 
@@ -75,31 +81,51 @@ void narrow(const float* in, int64_t begin, int64_t count, void* data) {
   constexpr double high = (double)std::numeric_limits<T>::max();
   for (int64_t i = 0; i < count; ++i) {
     const double rounded = std::nearbyint((double)in[i]);
-    out[i] = std::isnan(in[i])   ? T{0}
-             : rounded <= low    ? std::numeric_limits<T>::min()
-             : rounded >= high   ? std::numeric_limits<T>::max()
-                                 : (T)rounded;
+    out[i] = std::isnan(in[i]) ? T{0}
+             : rounded <= low  ? std::numeric_limits<T>::min()
+             : rounded >= high ? std::numeric_limits<T>::max()
+                               : (T)rounded;
   }
 }
 
 void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
   switch (dtype) {
-    case DN_DTYPE_F32: std::copy(in, in + count, static_cast<float*>(data) + begin); break;
-    case DN_DTYPE_F64: std::copy(in, in + count, static_cast<double*>(data) + begin); break;
-    case DN_DTYPE_U8: narrow<uint8_t>(in, begin, count, data); break;
-    case DN_DTYPE_I32: narrow<int32_t>(in, begin, count, data); break;
-    case DN_DTYPE_I64: narrow<int64_t>(in, begin, count, data); break;
-    default: fail(DN_UNSUPPORTED, "device 'cpu' does not write ", name_of(dtype));
+    case DN_DTYPE_F32:
+      std::copy(in, in + count, static_cast<float*>(data) + begin);
+      break;
+    case DN_DTYPE_F64:
+      std::copy(in, in + count, static_cast<double*>(data) + begin);
+      break;
+    case DN_DTYPE_U8:
+      narrow<uint8_t>(in, begin, count, data);
+      break;
+    case DN_DTYPE_I32:
+      narrow<int32_t>(in, begin, count, data);
+      break;
+    case DN_DTYPE_I64:
+      narrow<int64_t>(in, begin, count, data);
+      break;
+    default:
+      fail(DN_UNSUPPORTED, "device 'cpu' does not write ", name_of(dtype));
   }
 }
 
 void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, float* out) {
   switch (dtype) {
-    case DN_DTYPE_F64: widen<double>(data, begin, count, out); break;
-    case DN_DTYPE_U8: widen<uint8_t>(data, begin, count, out); break;
-    case DN_DTYPE_I32: widen<int32_t>(data, begin, count, out); break;
-    case DN_DTYPE_I64: widen<int64_t>(data, begin, count, out); break;
-    default: fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
+    case DN_DTYPE_F64:
+      widen<double>(data, begin, count, out);
+      break;
+    case DN_DTYPE_U8:
+      widen<uint8_t>(data, begin, count, out);
+      break;
+    case DN_DTYPE_I32:
+      widen<int32_t>(data, begin, count, out);
+      break;
+    case DN_DTYPE_I64:
+      widen<int64_t>(data, begin, count, out);
+      break;
+    default:
+      fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
   }
 }
 
@@ -109,7 +135,9 @@ bool same(const dn_instruction& i, int32_t opcode, int32_t a, int32_t b) {
 bool is_input(const dn_instruction& i, int32_t input) {
   return i.opcode == DN_OPCODE_INPUT && i.a == input;
 }
-bool is_zero(const dn_instruction& i) { return i.opcode == DN_OPCODE_CONSTANT && i.value == 0; }
+bool is_zero(const dn_instruction& i) {
+  return i.opcode == DN_OPCODE_CONSTANT && i.value == 0;
+}
 
 }  // namespace
 
@@ -148,7 +176,8 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
     if (outputs_[e.b] != DN_DTYPE_F32 || instructions_[e.a].output >= 0) continue;
     instructions_[e.a].output = e.b;
   }
-  in_place_ = outputs_.size() == 1 && last_computed >= 0 && instructions_[last_computed].output == 0;
+  in_place_ =
+      outputs_.size() == 1 && last_computed >= 0 && instructions_[last_computed].output == 0;
 
   std::vector<int> free_slots;
   for (int i = 0; i < count; ++i) {

@@ -19,34 +19,51 @@ struct NamedTag {
 };
 
 // The layouts that have a name in reports; others are called by their inner blocks.
-constexpr NamedTag kTags[] = {
-    {Tag::ba, "ba", 2, 0},
-    {Tag::nwc, "nwc", 3, -1},           {Tag::nCw16c, "nCw16c", 3, 16},
-    {Tag::nCw8c, "nCw8c", 3, 8},        {Tag::nhwc, "nhwc", 4, -1},
-    {Tag::nChw16c, "nChw16c", 4, 16},   {Tag::nChw8c, "nChw8c", 4, 8},
-    {Tag::ndhwc, "ndhwc", 5, -1},       {Tag::nCdhw16c, "nCdhw16c", 5, 16},
-    {Tag::nCdhw8c, "nCdhw8c", 5, 8},    {Tag::OIhw16i16o, "OIhw16i16o", 4, 0},
-    {Tag::OIhw16o16i, "OIhw16o16i", 4, 0}, {Tag::OIhw8i8o, "OIhw8i8o", 4, 0},
-    {Tag::OIhw8o8i, "OIhw8o8i", 4, 0},  {Tag::Ohwi16o, "Ohwi16o", 4, 0},
-    {Tag::Ohwi8o, "Ohwi8o", 4, 0},      {Tag::Oihw16o, "Oihw16o", 4, 0},
-    {Tag::hwio, "hwio", 4, 0},          {Tag::Goihw16g, "Goihw16g", 5, 0},
-    {Tag::Goihw8g, "Goihw8g", 5, 0},    {Tag::gOIhw16i16o, "gOIhw16i16o", 5, 0},
-    {Tag::gOIhw8i8o, "gOIhw8i8o", 5, 0}};
+constexpr NamedTag kTags[] = {{Tag::ba, "ba", 2, 0},
+                              {Tag::nwc, "nwc", 3, -1},
+                              {Tag::nCw16c, "nCw16c", 3, 16},
+                              {Tag::nCw8c, "nCw8c", 3, 8},
+                              {Tag::nhwc, "nhwc", 4, -1},
+                              {Tag::nChw16c, "nChw16c", 4, 16},
+                              {Tag::nChw8c, "nChw8c", 4, 8},
+                              {Tag::ndhwc, "ndhwc", 5, -1},
+                              {Tag::nCdhw16c, "nCdhw16c", 5, 16},
+                              {Tag::nCdhw8c, "nCdhw8c", 5, 8},
+                              {Tag::OIhw16i16o, "OIhw16i16o", 4, 0},
+                              {Tag::OIhw16o16i, "OIhw16o16i", 4, 0},
+                              {Tag::OIhw8i8o, "OIhw8i8o", 4, 0},
+                              {Tag::OIhw8o8i, "OIhw8o8i", 4, 0},
+                              {Tag::Ohwi16o, "Ohwi16o", 4, 0},
+                              {Tag::Ohwi8o, "Ohwi8o", 4, 0},
+                              {Tag::Oihw16o, "Oihw16o", 4, 0},
+                              {Tag::hwio, "hwio", 4, 0},
+                              {Tag::Goihw16g, "Goihw16g", 5, 0},
+                              {Tag::Goihw8g, "Goihw8g", 5, 0},
+                              {Tag::gOIhw16i16o, "gOIhw16i16o", 5, 0},
+                              {Tag::gOIhw8i8o, "gOIhw8i8o", 5, 0}};
 
 }  // namespace
 
 memory::data_type dnnl_type(DType dtype) {
   switch (dtype) {
-    case DN_DTYPE_F32: return memory::data_type::f32;
-    case DN_DTYPE_F16: return memory::data_type::f16;
-    case DN_DTYPE_BF16: return memory::data_type::bf16;
-    case DN_DTYPE_U8: return memory::data_type::u8;
-    case DN_DTYPE_I32: return memory::data_type::s32;
-    default: fail(DN_UNSUPPORTED, "oneDNN has no data type for ", dn::name_of(dtype));
+    case DN_DTYPE_F32:
+      return memory::data_type::f32;
+    case DN_DTYPE_F16:
+      return memory::data_type::f16;
+    case DN_DTYPE_BF16:
+      return memory::data_type::bf16;
+    case DN_DTYPE_U8:
+      return memory::data_type::u8;
+    case DN_DTYPE_I32:
+      return memory::data_type::s32;
+    default:
+      fail(DN_UNSUPPORTED, "oneDNN has no data type for ", dn::name_of(dtype));
   }
 }
 
-memory::dims dnnl_dims(const Shape& shape) { return {shape.data(), shape.data() + shape.rank()}; }
+memory::dims dnnl_dims(const Shape& shape) {
+  return {shape.data(), shape.data() + shape.rank()};
+}
 
 memory::desc row_major(memory::data_type type, const memory::dims& dims) {
   memory::dims strides(dims.size(), 1);

@@ -22,10 +22,12 @@ Sizes sizes_of(const CompileView& view, int op) {
 }
 
 // A matrix that is stored row-major, or column by column ("ba").
-bool is_transposed(const LayoutRef& layout) { return layout && layout->name() == "ba"; }
+bool is_transposed(const LayoutRef& layout) {
+  return layout && layout->name() == "ba";
+}
 
-// A weight read by x W^T and by g W is best stored as its transpose: both the forward product and the
-// gradient x^T g then run along its rows. The first program that binds it decides.
+// A weight read by x W^T and by g W is best stored as its transpose: both the forward product and
+// the gradient x^T g then run along its rows. The first program that binds it decides.
 LayoutRef matrix_layout(const CompileView& view, int tensor, bool prefer_transposed) {
   const TensorDeclaration& declaration = view.tensor(tensor);
   if (declaration.shape.rank() != 2) return nullptr;
@@ -127,9 +129,12 @@ KernelPlan plan_gemm(const CompileView& view, int op, int bias_gradient) {
   return plan;
 }
 
-KernelPlan plan_own(const CompileView& view, int op) { return plan_gemm(view, op, -1); }
+KernelPlan plan_own(const CompileView& view, int op) {
+  return plan_gemm(view, op, -1);
+}
 
-// The gradients of a linear layer's weight and bias in one kernel: g^T x and the sums of g over the batch.
+// The gradients of a linear layer's weight and bias in one kernel: g^T x and the sums of g over the
+// batch.
 class LinearGradient final : public Candidate {
  public:
   std::string name() const override { return "own:gemm_bias_gradient"; }
@@ -215,20 +220,21 @@ KernelPlan plan_onednn(const CompileView& view, int op) {
   const auto memory = [&](const dnnl::memory::desc& d) {
     return dnnl::memory(d, device.engine(), nullptr);
   };
-  std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, memory(a_desc)},
-                                                  {DNNL_ARG_WEIGHTS, memory(b_desc)},
-                                                  {DNNL_ARG_DST, memory(c_desc)},
-                                                  {DNNL_ARG_SCRATCHPAD, memory(desc.scratchpad_desc())}};
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, memory(a_desc)},
+      {DNNL_ARG_WEIGHTS, memory(b_desc)},
+      {DNNL_ARG_DST, memory(c_desc)},
+      {DNNL_ARG_SCRATCHPAD, memory(desc.scratchpad_desc())}};
   if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_desc));
-  plan.kernel = make_kernel([&device, arguments, bias, product = dnnl::matmul(desc)](
-                                const Arguments& a) mutable {
-    arguments.at(DNNL_ARG_SRC).set_data_handle(a.inputs[0]);
-    arguments.at(DNNL_ARG_WEIGHTS).set_data_handle(a.inputs[1]);
-    if (bias) arguments.at(DNNL_ARG_BIAS).set_data_handle(a.inputs[2]);
-    arguments.at(DNNL_ARG_DST).set_data_handle(a.outputs[0]);
-    arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(a.scratch);
-    product.execute(device.stream(), arguments);
-  });
+  plan.kernel = make_kernel(
+      [&device, arguments, bias, product = dnnl::matmul(desc)](const Arguments& a) mutable {
+        arguments.at(DNNL_ARG_SRC).set_data_handle(a.inputs[0]);
+        arguments.at(DNNL_ARG_WEIGHTS).set_data_handle(a.inputs[1]);
+        if (bias) arguments.at(DNNL_ARG_BIAS).set_data_handle(a.inputs[2]);
+        arguments.at(DNNL_ARG_DST).set_data_handle(a.outputs[0]);
+        arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(a.scratch);
+        product.execute(device.stream(), arguments);
+      });
   return plan;
 }
 

@@ -21,8 +21,11 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 dnnl::convolution_forward::primitive_desc convolution_forward(
     const dnnl::engine& engine, const memory::desc& input, const memory::desc& weight,
     const memory::desc* bias, const memory::desc& output, const ConvolutionGeometry& g) {
-  return {engine,    dnnl::prop_kind::forward_training, kDirect, input, weight,
-          bias ? *bias : memory::desc(), output, g.strides, g.dilations, g.padding_begin,
+  return {engine,        dnnl::prop_kind::forward_training,
+          kDirect,       input,
+          weight,        bias ? *bias : memory::desc(),
+          output,        g.strides,
+          g.dilations,   g.padding_begin,
           g.padding_end, attributes()};
 }
 
@@ -38,17 +41,29 @@ static dnnl::convolution_forward::primitive_desc hint(const dnnl::engine& engine
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
     const dnnl::engine& engine, const memory::desc& grad_input, const memory::desc& weight,
     const memory::desc& grad_output, const ConvolutionGeometry& g) {
-  return {engine, kDirect, grad_input, weight, grad_output, g.strides, g.dilations,
-          g.padding_begin, g.padding_end, hint(engine, grad_input, weight, grad_output, g),
+  return {engine,        kDirect,
+          grad_input,    weight,
+          grad_output,   g.strides,
+          g.dilations,   g.padding_begin,
+          g.padding_end, hint(engine, grad_input, weight, grad_output, g),
           attributes()};
 }
 
 dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
     const dnnl::engine& engine, const memory::desc& input, const memory::desc& grad_weight,
     const memory::desc* grad_bias, const memory::desc& grad_output, const ConvolutionGeometry& g) {
-  return {engine, kDirect, input, grad_weight, grad_bias ? *grad_bias : memory::desc(), grad_output,
-          g.strides, g.dilations, g.padding_begin, g.padding_end,
-          hint(engine, input, grad_weight, grad_output, g), attributes()};
+  return {engine,
+          kDirect,
+          input,
+          grad_weight,
+          grad_bias ? *grad_bias : memory::desc(),
+          grad_output,
+          g.strides,
+          g.dilations,
+          g.padding_begin,
+          g.padding_end,
+          hint(engine, input, grad_weight, grad_output, g),
+          attributes()};
 }
 
 dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const memory::desc& a,
@@ -102,11 +117,11 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
     const dnnl::engine& engine, const memory::desc& input, const memory::desc& grad_weight,
     const memory::desc* grad_bias, const memory::desc& grad_output, const ConvolutionGeometry& g) {
   using Backward = dnnl::convolution_backward_weights;
-  const auto desc =
-      grad_bias ? Backward::desc(kDirect, input, grad_weight, *grad_bias, grad_output, g.strides,
-                                 g.dilations, g.padding_begin, g.padding_end)
-                : Backward::desc(kDirect, input, grad_weight, grad_output, g.strides, g.dilations,
-                                 g.padding_begin, g.padding_end);
+  const auto desc = grad_bias
+                        ? Backward::desc(kDirect, input, grad_weight, *grad_bias, grad_output,
+                                         g.strides, g.dilations, g.padding_begin, g.padding_end)
+                        : Backward::desc(kDirect, input, grad_weight, grad_output, g.strides,
+                                         g.dilations, g.padding_begin, g.padding_end);
   return {desc, attributes(), engine, hint(engine, input, grad_weight, grad_output, g)};
 }
 

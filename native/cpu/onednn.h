@@ -13,10 +13,12 @@ struct ConvolutionGeometry {
 };
 
 // Scratch memory is the caller's, so that a run allocates nothing.
-dnnl::convolution_forward::primitive_desc convolution_forward(
-    const dnnl::engine& engine, const dnnl::memory::desc& input, const dnnl::memory::desc& weight,
-    const dnnl::memory::desc* bias, const dnnl::memory::desc& output,
-    const ConvolutionGeometry& geometry);
+dnnl::convolution_forward::primitive_desc convolution_forward(const dnnl::engine& engine,
+                                                              const dnnl::memory::desc& input,
+                                                              const dnnl::memory::desc& weight,
+                                                              const dnnl::memory::desc* bias,
+                                                              const dnnl::memory::desc& output,
+                                                              const ConvolutionGeometry& geometry);
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
     const dnnl::engine& engine, const dnnl::memory::desc& grad_input,
     const dnnl::memory::desc& weight, const dnnl::memory::desc& grad_output,
@@ -38,8 +40,8 @@ auto checked(const char* what, const Create& create) -> decltype(create()) {
   try {
     return create();
   } catch (const dnnl::error& error) {
-    fail(error.status == dnnl_unimplemented ? DN_UNSUPPORTED : DN_VENDOR_ERROR, "oneDNN, ", what, ": ",
-         error.what());
+    fail(error.status == dnnl_unimplemented ? DN_UNSUPPORTED : DN_VENDOR_ERROR, "oneDNN, ", what,
+         ": ", error.what());
   }
 }
 

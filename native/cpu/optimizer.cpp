@@ -9,7 +9,8 @@ namespace {
 
 // Elements in memory, the padding of a layout included: zeros there stay zeros.
 int64_t physical_numel(const CompileView& view, const Slot& slot) {
-  return slot.layout ? slot.layout->bytes() / (int64_t)sizeof(float) : view.tensor(slot.tensor).shape.numel();
+  return slot.layout ? slot.layout->bytes() / (int64_t)sizeof(float)
+                     : view.tensor(slot.tensor).shape.numel();
 }
 
 struct Update {

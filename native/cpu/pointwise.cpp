@@ -1,4 +1,5 @@
-// Pointwise expressions: flat over any layout that all operands share, else by rows with broadcasting.
+// Pointwise expressions: flat over any layout that all operands share, else by rows with
+// broadcasting.
 #include "cpu/candidates.h"
 #include "cpu/expression.h"
 
@@ -73,9 +74,8 @@ class PointwiseKernel final : public Kernel {
         run_rows(a, 0, 1, first, last - first);
       });
     } else {
-      parallel(threads_, rows_, rows_ * walk_.columns, [&](int64_t begin, int64_t end) {
-        run_rows(a, begin, end, 0, walk_.columns);
-      });
+      parallel(threads_, rows_, rows_ * walk_.columns,
+               [&](int64_t begin, int64_t end) { run_rows(a, begin, end, 0, walk_.columns); });
     }
   }
 
@@ -101,7 +101,8 @@ class PointwiseKernel final : public Kernel {
         repeat[i] = walk_.repeat[i] != 0;
       }
       for (size_t i = 0; i < output_bytes_.size(); ++i)
-        outputs[i] = static_cast<char*>(a.outputs[i]) + (row * walk_.columns + first) * output_bytes_[i];
+        outputs[i] =
+            static_cast<char*>(a.outputs[i]) + (row * walk_.columns + first) * output_bytes_[i];
       evaluator_.run(inputs, repeat, outputs, count, scratch);
     }
   }
@@ -166,9 +167,9 @@ KernelPlan plan(const CompileView& view, int op) {
   }
   const int threads = device_of(view).threads();
   result.scratch_bytes = threads * evaluator.scratch_bytes();
-  result.kernel = std::make_unique<PointwiseKernel>(std::move(evaluator), make_walk(shape, shapes),
-                                                    std::move(input_bytes), std::move(output_bytes),
-                                                    threads);
+  result.kernel =
+      std::make_unique<PointwiseKernel>(std::move(evaluator), make_walk(shape, shapes),
+                                        std::move(input_bytes), std::move(output_bytes), threads);
   return result;
 }
 

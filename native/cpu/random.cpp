@@ -19,7 +19,8 @@ struct Draw {
           values[i] = attributes.a + philox_uniform(words[i]) * (attributes.b - attributes.a);
         break;
       case DN_DISTRIBUTION_BERNOULLI:
-        for (int i = 0; i < 4; ++i) values[i] = philox_uniform(words[i]) < attributes.a ? 1.0f : 0.0f;
+        for (int i = 0; i < 4; ++i)
+          values[i] = philox_uniform(words[i]) < attributes.a ? 1.0f : 0.0f;
         break;
       default:
         for (int i = 0; i < 4; i += 2) {
@@ -42,8 +43,8 @@ KernelPlan plan(const CompileView& view, int op) {
   plan.outputs = {row_major_slot(operation.output(0)), row_major_slot(operation.output(1))};
   plan.kernel = make_kernel([=](const Arguments& a) {
     int64_t* state = static_cast<int64_t*>(a.outputs[1]);
-    const uint64_t seed = (uint64_t)static_cast<const int64_t*>(a.inputs[0])[0];
-    const uint32_t offset = (uint32_t)static_cast<const int64_t*>(a.inputs[0])[1];
+    const uint64_t seed = (uint64_t) static_cast<const int64_t*>(a.inputs[0])[0];
+    const uint32_t offset = (uint32_t) static_cast<const int64_t*>(a.inputs[0])[1];
     float* values = out(a, 0);
     parallel(threads, (count + 3) / 4, count * 8, [&](int64_t begin, int64_t end) {
       for (int64_t block = begin; block < end; ++block) {

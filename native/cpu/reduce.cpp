@@ -46,7 +46,8 @@ int64_t product(const std::vector<int64_t>& dims) {
   return result;
 }
 
-int64_t offset(int64_t index, const std::vector<int64_t>& dims, const std::vector<int64_t>& strides) {
+int64_t offset(int64_t index, const std::vector<int64_t>& dims,
+               const std::vector<int64_t>& strides) {
   int64_t result = 0;
   for (size_t i = dims.size(); i-- > 0;) {
     result += index % dims[i] * strides[i];
@@ -151,8 +152,8 @@ KernelPlan plan(const CompileView& view, int op) {
   reduced *= product(axes.reduced);
   const double scale = attributes.mode == DN_REDUCE_MEAN ? 1.0 / (double)reduced : 1.0;
   const auto function = attributes.mode == DN_REDUCE_MAX ? reduce<Max> : reduce<Sum>;
-  result.kernel = make_kernel(
-      [=](const Arguments& a) { function(axes, in(a, 0), out(a, 0), scale, threads); });
+  result.kernel =
+      make_kernel([=](const Arguments& a) { function(axes, in(a, 0), out(a, 0), scale, threads); });
   return result;
 }
 

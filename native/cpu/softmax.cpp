@@ -41,35 +41,38 @@ double exponentials(const float* x, const Split& s, float largest, float* e) {
 }
 
 void softmax(const Split& s, bool log, const float* x, float* y, float* scratch, int threads) {
-  parallel(threads, s.outer * s.inner, s.outer * s.inner * s.classes * 8, [&](int64_t begin, int64_t end) {
-    float* e = scratch + omp_get_thread_num() * s.classes;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
-      const float largest = maximum(x + at, s);
-      const double sum = exponentials(x + at, s, largest, e);
-      const float log_sum = (float)std::log(sum);
-      for (int64_t c = 0; c < s.classes; ++c)
-        y[at + c * s.inner] = log ? x[at + c * s.inner] - largest - log_sum : (float)(e[c] / sum);
-    }
-  });
+  parallel(threads, s.outer * s.inner, s.outer * s.inner * s.classes * 8,
+           [&](int64_t begin, int64_t end) {
+             float* e = scratch + omp_get_thread_num() * s.classes;
+             for (int64_t i = begin; i < end; ++i) {
+               const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
+               const float largest = maximum(x + at, s);
+               const double sum = exponentials(x + at, s, largest, e);
+               const float log_sum = (float)std::log(sum);
+               for (int64_t c = 0; c < s.classes; ++c)
+                 y[at + c * s.inner] =
+                     log ? x[at + c * s.inner] - largest - log_sum : (float)(e[c] / sum);
+             }
+           });
 }
 
 void softmax_backward(const Split& s, bool log, const float* y, const float* dy, float* dx,
                       int threads) {
-  parallel(threads, s.outer * s.inner, s.outer * s.inner * s.classes * 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
-      double sum = 0;
-      for (int64_t c = 0; c < s.classes; ++c) {
-        const int64_t j = at + c * s.inner;
-        sum += log ? (double)dy[j] : (double)dy[j] * y[j];
-      }
-      for (int64_t c = 0; c < s.classes; ++c) {
-        const int64_t j = at + c * s.inner;
-        dx[j] = log ? dy[j] - std::exp(y[j]) * (float)sum : y[j] * (dy[j] - (float)sum);
-      }
-    }
-  });
+  parallel(threads, s.outer * s.inner, s.outer * s.inner * s.classes * 4,
+           [&](int64_t begin, int64_t end) {
+             for (int64_t i = begin; i < end; ++i) {
+               const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
+               double sum = 0;
+               for (int64_t c = 0; c < s.classes; ++c) {
+                 const int64_t j = at + c * s.inner;
+                 sum += log ? (double)dy[j] : (double)dy[j] * y[j];
+               }
+               for (int64_t c = 0; c < s.classes; ++c) {
+                 const int64_t j = at + c * s.inner;
+                 dx[j] = log ? dy[j] - std::exp(y[j]) * (float)sum : y[j] * (dy[j] - (float)sum);
+               }
+             }
+           });
 }
 
 KernelPlan plan_softmax(const CompileView& view, int op) {
@@ -94,8 +97,8 @@ KernelPlan plan_softmax(const CompileView& view, int op) {
   return plan;
 }
 
-// loss and, unless gradient is null, its gradient. The samples' losses are kept and added in order, so
-// that the sum does not depend on the number of threads.
+// loss and, unless gradient is null, its gradient. The samples' losses are kept and added in order,
+// so that the sum does not depend on the number of threads.
 void cross_entropy(const std::string& label_text, const Split& s, float scale, const float* x,
                    const int32_t* labels, const float* weight, float* loss, float* gradient,
                    float* scratch, int threads) {

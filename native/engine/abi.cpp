@@ -46,8 +46,12 @@ T& checked_struct(T* pointer, const char* name) {
 dn::Tensor& tensor_of(dn_tensor* handle, const char* name = "tensor") {
   return *checked(handle, name).tensor;
 }
-dn::Program& program_of(dn_program* handle) { return *checked(handle, "program").program; }
-dn::Device& device_of(dn_device* handle) { return *checked(handle, "device").device; }
+dn::Program& program_of(dn_program* handle) {
+  return *checked(handle, "program").program;
+}
+dn::Device& device_of(dn_device* handle) {
+  return *checked(handle, "device").device;
+}
 
 template <size_t size>
 void copy_text(char (&destination)[size], const std::string& source) {
@@ -59,8 +63,12 @@ void copy_text(char (&destination)[size], const std::string& source) {
 
 extern "C" {
 
-int32_t dn_abi_version(void) { return DN_ABI_VERSION; }
-const char* dn_version(void) { return DN_VERSION; }
+int32_t dn_abi_version(void) {
+  return DN_ABI_VERSION;
+}
+const char* dn_version(void) {
+  return DN_VERSION;
+}
 
 dn_status dn_device_count(int32_t* count) {
   return guard([&] { checked(count, "count") = dn::device_count(); });
@@ -114,7 +122,9 @@ dn_status dn_device_adopt_stream(dn_device* device, void* stream) {
   return guard([&] { device_of(device).adopt_stream(stream); });
 }
 
-void dn_device_release(dn_device* device) { delete device; }
+void dn_device_release(dn_device* device) {
+  delete device;
+}
 
 dn_status dn_tensor_create(dn_device* device, dn_dtype dtype, int32_t rank, const int64_t* dims,
                            dn_tensor** tensor) {
@@ -168,16 +178,17 @@ dn_status dn_tensor_read_async(dn_tensor* tensor, void* data, int64_t bytes) {
 }
 
 dn_status dn_tensor_copy(dn_tensor* destination, dn_tensor* source) {
-  return guard([&] {
-    tensor_of(destination, "destination").copy_from(tensor_of(source, "source"));
-  });
+  return guard(
+      [&] { tensor_of(destination, "destination").copy_from(tensor_of(source, "source")); });
 }
 
 dn_status dn_tensor_zero(dn_tensor* tensor) {
   return guard([&] { tensor_of(tensor).zero(); });
 }
 
-void dn_tensor_release(dn_tensor* tensor) { delete tensor; }
+void dn_tensor_release(dn_tensor* tensor) {
+  delete tensor;
+}
 
 dn_status dn_event_create(dn_device* device, dn_event** event) {
   return guard([&] {
@@ -202,7 +213,9 @@ dn_status dn_event_query(dn_event* event, int32_t* done) {
   });
 }
 
-void dn_event_release(dn_event* event) { delete event; }
+void dn_event_release(dn_event* event) {
+  delete event;
+}
 
 dn_status dn_program_create(dn_device* device, const char* name, dn_program** program) {
   return guard([&] {
@@ -229,9 +242,8 @@ dn_status dn_program_bind(dn_program* program, dn_tensor* tensor, const char* na
 }
 
 dn_status dn_program_operator(dn_program* program, const dn_operator* description) {
-  return guard([&] {
-    program_of(program).add_operator(checked_struct(description, "description"));
-  });
+  return guard(
+      [&] { program_of(program).add_operator(checked_struct(description, "description")); });
 }
 
 dn_status dn_program_compile(dn_program* program, const dn_compile_options* options) {
@@ -250,7 +262,9 @@ dn_status dn_program_profile(dn_program* program, int32_t enable) {
   return guard([&] { program_of(program).profile(enable != 0); });
 }
 
-void dn_program_release(dn_program* program) { delete program; }
+void dn_program_release(dn_program* program) {
+  delete program;
+}
 
 dn_status dn_program_report(dn_program* program, dn_report** report) {
   return guard([&] {
@@ -259,14 +273,10 @@ dn_status dn_program_report(dn_program* program, dn_report** report) {
     const dn::Compiled* compiled = source.compiled();
     require(compiled != nullptr, "program '", source.name(), "' is not compiled");
     auto result = std::make_unique<dn_report>();
-    result->summary = {sizeof(dn_report_summary),
-                       (int32_t)compiled->steps.size(),
-                       compiled->arena->bytes(),
-                       compiled->transient_sum_bytes,
-                       compiled->persistent_bytes,
-                       compiled->scratch_bytes,
-                       source.run_count(),
-                       compiled->profiled_run_count};
+    result->summary = {sizeof(dn_report_summary),  (int32_t)compiled->steps.size(),
+                       compiled->arena->bytes(),   compiled->transient_sum_bytes,
+                       compiled->persistent_bytes, compiled->scratch_bytes,
+                       source.run_count(),         compiled->profiled_run_count};
     for (size_t i = 0; i < compiled->steps.size(); ++i) {
       const dn::Step& step = compiled->steps[i];
       dn_report_entry entry{};
@@ -287,9 +297,7 @@ dn_status dn_program_report(dn_program* program, dn_report** report) {
 }
 
 dn_status dn_report_get_summary(dn_report* report, dn_report_summary* summary) {
-  return guard([&] {
-    checked_struct(summary, "summary") = checked(report, "report").summary;
-  });
+  return guard([&] { checked_struct(summary, "summary") = checked(report, "report").summary; });
 }
 
 dn_status dn_report_get_entry(dn_report* report, int32_t index, dn_report_entry* entry) {
@@ -301,6 +309,8 @@ dn_status dn_report_get_entry(dn_report* report, int32_t index, dn_report_entry*
   });
 }
 
-void dn_report_release(dn_report* report) { delete report; }
+void dn_report_release(dn_report* report) {
+  delete report;
+}
 
 }  // extern "C"

@@ -1,5 +1,5 @@
-// Kernels that could do the work of one operator, or of several at once; a device registers them, the
-// compiler chooses.
+// Kernels that could do the work of one operator, or of several at once; a device registers them,
+// the compiler chooses.
 #pragma once
 
 #include <functional>
@@ -45,7 +45,7 @@ struct Slot {
 
 struct KernelPlan {
   std::unique_ptr<Kernel> kernel;
-  std::vector<Slot> inputs;   // in the order of Arguments.inputs
+  std::vector<Slot> inputs;  // in the order of Arguments.inputs
   std::vector<Slot> outputs;
   int64_t scratch_bytes = 0;
   // Output i may take the memory of input in_place[i] when nobody else needs that; -1: no.
@@ -61,8 +61,8 @@ class DN_API CompileView {
   // fixed yet, `free` is true: the candidate may choose.
   virtual LayoutRef layout(int tensor) const = 0;
   virtual bool free(int tensor) const = 0;
-  // True if `operators` may run together where the last of them stands, i.e. nothing in between reads
-  // what they write or writes what they read.
+  // True if `operators` may run together where the last of them stands, i.e. nothing in between
+  // reads what they write or writes what they read.
   virtual bool adjacent(std::span<const int> operators) const = 0;
 
   OperatorView view(int op) const {

@@ -157,8 +157,7 @@ class Compiler final : public CompileView {
     draft.step.candidate_count = (int)group.candidates.size();
     for (int index : group.operators) {
       const OperatorView operation = view(index);
-      if (!op(index).name().empty() &&
-          draft.step.name.find(op(index).name()) == std::string::npos)
+      if (!op(index).name().empty() && draft.step.name.find(op(index).name()) == std::string::npos)
         draft.step.name += (draft.step.name.empty() ? "" : "+") + op(index).name();
       const OperatorRule* rule = find_rule(op(index).kind());
       if (rule->operations) draft.step.operations += rule->operations(operation);
@@ -210,7 +209,8 @@ class Compiler final : public CompileView {
     if (free(slot.tensor)) {
       copies.push_back({slot.layout, {kNone, slot.tensor}});
     } else if (copies.empty()) {
-      fail(DN_INTERNAL, "tensor '", program_.tensor(slot.tensor).name, "' is read before it is written");
+      fail(DN_INTERNAL, "tensor '", program_.tensor(slot.tensor).name,
+           "' is read before it is written");
     }
     for (const Copy& copy : copies)
       if (same_layout(copy.layout, slot.layout)) return copy.location;
@@ -328,7 +328,8 @@ class Compiler final : public CompileView {
   void race(const Group& group, const Candidate*& winner, KernelPlan& best) {
     double best_us = 0;
     for (size_t i = 0; i < group.candidates.size() && race_us_ > 0; ++i) {
-      KernelPlan plan = i == 0 ? std::move(best) : group.candidates[i]->plan(*this, group.operators);
+      KernelPlan plan =
+          i == 0 ? std::move(best) : group.candidates[i]->plan(*this, group.operators);
       const double us = time(plan);
       if (i == 0 || us < best_us) {
         best_us = us;
@@ -364,10 +365,10 @@ class Compiler final : public CompileView {
         void* other = allocate(slot_bytes({slot.tensor, layout(slot.tensor)}));
         pointers.push_back(in ? other : home);
         pointers.push_back(in ? home : other);
-        changes.push_back(in ? device_.change_layout(tensor.dtype, tensor.shape, layout(slot.tensor),
-                                                     slot.layout)
-                             : device_.change_layout(tensor.dtype, tensor.shape, slot.layout,
-                                                     layout(slot.tensor)));
+        changes.push_back(
+            in ? device_.change_layout(tensor.dtype, tensor.shape, layout(slot.tensor), slot.layout)
+               : device_.change_layout(tensor.dtype, tensor.shape, slot.layout,
+                                       layout(slot.tensor)));
         change_arguments.push_back({&pointers[pointers.size() - 2], &pointers.back(), nullptr});
       }
     }
@@ -412,7 +413,8 @@ class Compiler final : public CompileView {
     };
     for (Draft& draft : drafts_) {
       for (const Location& location : draft.inputs) draft.step.inputs.push_back(address(location));
-      for (const Location& location : draft.outputs) draft.step.outputs.push_back(address(location));
+      for (const Location& location : draft.outputs)
+        draft.step.outputs.push_back(address(location));
       if (draft.scratch != kNone) draft.step.scratch = address({draft.scratch, kNone});
       compiled->steps.push_back(std::move(draft.step));
     }
@@ -434,7 +436,8 @@ class Compiler final : public CompileView {
 
 }  // namespace
 
-std::unique_ptr<Compiled> compile_program(const Program& program, const dn_compile_options& options) {
+std::unique_ptr<Compiled> compile_program(const Program& program,
+                                          const dn_compile_options& options) {
   return Compiler(program, options).compile();
 }
 

@@ -9,7 +9,7 @@ struct Step {
   std::string name;    // the operators' names
   std::string kernel;  // the candidate's name
   std::string shape;
-  int kind = 0;        // of the first operator; 0: a change of layout
+  int kind = 0;  // of the first operator; 0: a change of layout
   int operator_count = 0;
   int candidate_count = 0;
   int64_t bytes = 0;
@@ -33,6 +33,7 @@ struct Compiled {
 };
 
 // Chooses kernels and layouts, plans the arena.
-std::unique_ptr<Compiled> compile_program(const Program& program, const dn_compile_options& options);
+std::unique_ptr<Compiled> compile_program(const Program& program,
+                                          const dn_compile_options& options);
 
 }  // namespace dn

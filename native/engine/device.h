@@ -72,7 +72,8 @@ class DN_API Device : public std::enable_shared_from_this<Device> {
   virtual const dn_device_info& info() const = 0;
   virtual MemoryCount memory() const = 0;
 
-  // Zero-filled, aligned to kArenaAlignment at least; throws DN_OUT_OF_MEMORY with what was asked and is free.
+  // Zero-filled, aligned to kArenaAlignment at least; throws DN_OUT_OF_MEMORY with what was asked
+  // and is free.
   virtual std::shared_ptr<Storage> allocate(int64_t bytes) = 0;
   virtual std::shared_ptr<Storage> wrap(void* data, int64_t bytes) = 0;
 
@@ -84,7 +85,8 @@ class DN_API Device : public std::enable_shared_from_this<Device> {
 
   // A step that copies a tensor from one layout to another (of the same shape and dtype).
   virtual std::unique_ptr<class Kernel> change_layout(DType dtype, const Shape& shape,
-                                                      const LayoutRef& from, const LayoutRef& to) = 0;
+                                                      const LayoutRef& from,
+                                                      const LayoutRef& to) = 0;
 
   virtual const CandidateRegistry& candidates() const = 0;
   virtual std::unique_ptr<Runner> prepare(const std::vector<Step>& steps) = 0;

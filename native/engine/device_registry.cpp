@@ -47,16 +47,17 @@ void load(const fs::path& path, const std::string& kind, std::vector<Entry>& ent
   // Never unloaded: OpenMP's and oneDNN's threads outlive any device.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return refuse(dlerror());
-  const auto function =
-      reinterpret_cast<DevicePluginFunction>(dlsym(library, kDevicePluginSymbol));
+  const auto function = reinterpret_cast<DevicePluginFunction>(dlsym(library, kDevicePluginSymbol));
   if (!function) return refuse(text(path.string(), " exports no ", kDevicePluginSymbol));
   entry.plugin = function();
   if (entry.plugin->abi_version != DN_ABI_VERSION) {
     const int found = entry.plugin->abi_version;
     entry.plugin = nullptr;
-    return refuse(text(path.string(), " has interface version ", found, ", expected ", DN_ABI_VERSION));
+    return refuse(
+        text(path.string(), " has interface version ", found, ", expected ", DN_ABI_VERSION));
   }
-  for (entry.index = 0; entry.index < entry.plugin->count(); ++entry.index) entries.push_back(entry);
+  for (entry.index = 0; entry.index < entry.plugin->count(); ++entry.index)
+    entries.push_back(entry);
 }
 
 const std::vector<Entry>& all_entries() {
@@ -82,7 +83,9 @@ const std::vector<Entry>& all_entries() {
 
 }  // namespace
 
-int device_count() { return (int)all_entries().size(); }
+int device_count() {
+  return (int)all_entries().size();
+}
 
 void describe_device(int index, dn_device_info& info) {
   const auto& entries = all_entries();
@@ -107,8 +110,7 @@ std::shared_ptr<Device> open_device(const std::string& name, const dn_device_opt
     known += text(known.empty() ? "" : ", ", info.name);
     // "cuda" is short for "cuda:0".
     if (name != info.name && name + ":0" != info.name) continue;
-    if (!info.available)
-      fail(DN_UNSUPPORTED, "device '", name, "' cannot be used: ", info.detail);
+    if (!info.available) fail(DN_UNSUPPORTED, "device '", name, "' cannot be used: ", info.detail);
     const Entry& entry = all_entries()[index];
     return entry.plugin->open(entry.index, options);
   }

@@ -37,4 +37,6 @@ dn_status handle_current_exception() noexcept {
 
 }  // namespace dn
 
-extern "C" const char* dn_last_error(void) { return dn::last_error; }
+extern "C" const char* dn_last_error(void) {
+  return dn::last_error;
+}

@@ -18,7 +18,9 @@ std::array<OperatorRule, kMaxKind>& rules() {
 
 }  // namespace
 
-RegisterRule::RegisterRule(const OperatorRule& rule) { rules().at(rule.kind) = rule; }
+RegisterRule::RegisterRule(const OperatorRule& rule) {
+  rules().at(rule.kind) = rule;
+}
 
 const OperatorRule* find_rule(int kind) {
   if (kind <= 0 || kind >= kMaxKind || rules()[kind].kind == 0) return nullptr;
@@ -116,7 +118,8 @@ void check_expression(const OperatorView& view, int input_count, int output_coun
         view.require(instruction.a >= 0 && instruction.a < input_count, "instruction ", i,
                      " reads input ", instruction.a, " of ", input_count);
         break;
-      case DN_OPCODE_CONSTANT: break;
+      case DN_OPCODE_CONSTANT:
+        break;
       case DN_OPCODE_OUTPUT:
         operand(instruction.a);
         view.require(instruction.b >= 0 && instruction.b < output_count && !written[instruction.b],
@@ -130,19 +133,38 @@ void check_expression(const OperatorView& view, int input_count, int output_coun
         operand(instruction.b);
         operand(instruction.c);
         break;
-      case DN_OPCODE_ADD: case DN_OPCODE_SUB: case DN_OPCODE_MUL: case DN_OPCODE_DIV:
-      case DN_OPCODE_MIN: case DN_OPCODE_MAX: case DN_OPCODE_POW: case DN_OPCODE_LT:
-      case DN_OPCODE_LE: case DN_OPCODE_GT: case DN_OPCODE_GE: case DN_OPCODE_EQ:
+      case DN_OPCODE_ADD:
+      case DN_OPCODE_SUB:
+      case DN_OPCODE_MUL:
+      case DN_OPCODE_DIV:
+      case DN_OPCODE_MIN:
+      case DN_OPCODE_MAX:
+      case DN_OPCODE_POW:
+      case DN_OPCODE_LT:
+      case DN_OPCODE_LE:
+      case DN_OPCODE_GT:
+      case DN_OPCODE_GE:
+      case DN_OPCODE_EQ:
       case DN_OPCODE_NE:
         operand(instruction.a);
         operand(instruction.b);
         break;
-      case DN_OPCODE_NEG: case DN_OPCODE_ABS: case DN_OPCODE_SQRT: case DN_OPCODE_RSQRT:
-      case DN_OPCODE_EXP: case DN_OPCODE_EXPM1: case DN_OPCODE_LOG: case DN_OPCODE_LOG1P:
-      case DN_OPCODE_TANH: case DN_OPCODE_SIGMOID: case DN_OPCODE_ERF: case DN_OPCODE_FLOOR:
+      case DN_OPCODE_NEG:
+      case DN_OPCODE_ABS:
+      case DN_OPCODE_SQRT:
+      case DN_OPCODE_RSQRT:
+      case DN_OPCODE_EXP:
+      case DN_OPCODE_EXPM1:
+      case DN_OPCODE_LOG:
+      case DN_OPCODE_LOG1P:
+      case DN_OPCODE_TANH:
+      case DN_OPCODE_SIGMOID:
+      case DN_OPCODE_ERF:
+      case DN_OPCODE_FLOOR:
         operand(instruction.a);
         break;
-      default: view.require(false, "instruction ", i, " has the unknown opcode ", instruction.opcode);
+      default:
+        view.require(false, "instruction ", i, " has the unknown opcode ", instruction.opcode);
     }
   }
   for (int output = 0; output < output_count; ++output)

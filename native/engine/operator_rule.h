@@ -19,7 +19,7 @@ class DN_API OperatorView {
 
   const Shape& input_shape(int slot) const { return input(slot).shape; }
   const Shape& output_shape(int slot) const { return output(slot).shape; }
-  const TensorDeclaration& input(int slot) const;   // DN_INVALID_ARGUMENT when absent
+  const TensorDeclaration& input(int slot) const;  // DN_INVALID_ARGUMENT when absent
   const TensorDeclaration& output(int slot) const;
 
   void expect_shape(const char* what, const TensorDeclaration& tensor, const Shape& shape) const;

@@ -1,5 +1,6 @@
 // Philox 4x32-10, a counter-based random generator: J. Salmon, M. Moraes, R. Dror, D. Shaw,
-// "Parallel random numbers: as easy as 1, 2, 3", SC 2011. How operators use it: dn_random_attributes.
+// "Parallel random numbers: as easy as 1, 2, 3", SC 2011. How operators use it:
+// dn_random_attributes.
 #pragma once
 
 #include <array>
@@ -22,6 +23,8 @@ inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
 }
 
 // A random word as a float in [0, 1): 24 bits, all exactly representable.
-inline float philox_uniform(uint32_t word) { return (float)(word >> 8) * 0x1p-24f; }
+inline float philox_uniform(uint32_t word) {
+  return (float)(word >> 8) * 0x1p-24f;
+}
 
 }  // namespace dn

@@ -22,8 +22,8 @@ struct ArenaPlan {
 
 constexpr int64_t kArenaAlignment = 64;
 
-// Greedy by size, largest first, each at the lowest offset that is free over its lifetime (Pisarchyk
-// and Lee 2020, "Efficient memory management for deep neural net inference").
+// Greedy by size, largest first, each at the lowest offset that is free over its lifetime
+// (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference").
 DN_API ArenaPlan plan_arena(const std::vector<Lifetime>& buffers);
 
 }  // namespace dn

@@ -27,9 +27,10 @@ int Program::bind(std::shared_ptr<Tensor> tensor, const char* name) {
   require(tensor->device() == device_, "tensor '", name ? name : "",
           "' is on another device than program '", name_, "'");
   for (const TensorDeclaration& other : tensors_)
-    require(other.bound != tensor, "tensor '", name ? name : "", "' is bound already, as '", other.name,
-            "'");
-  TensorDeclaration declaration{name ? name : "", tensor->dtype(), tensor->shape(), nullptr, -1, {}};
+    require(other.bound != tensor, "tensor '", name ? name : "", "' is bound already, as '",
+            other.name, "'");
+  TensorDeclaration declaration{
+      name ? name : "", tensor->dtype(), tensor->shape(), nullptr, -1, {}};
   declaration.bound = std::move(tensor);
   tensors_.push_back(std::move(declaration));
   return (int)tensors_.size() - 1;
@@ -110,6 +111,8 @@ void Program::run() {
   ++run_count_;
 }
 
-void Program::profile(bool enable) { profile_ = enable; }
+void Program::profile(bool enable) {
+  profile_ = enable;
+}
 
 }  // namespace dn

@@ -16,7 +16,7 @@ class DN_API Operator {
 
   int kind() const { return kind_; }
   const std::string& name() const { return name_; }
-  const std::vector<int>& inputs() const { return inputs_; }    // tensor ids, -1: absent
+  const std::vector<int>& inputs() const { return inputs_; }  // tensor ids, -1: absent
   const std::vector<int>& outputs() const { return outputs_; }
   int input(size_t slot) const { return slot < inputs_.size() ? inputs_[slot] : -1; }
   int output(size_t slot) const { return slot < outputs_.size() ? outputs_[slot] : -1; }

@@ -15,7 +15,9 @@ bool same_layout(const LayoutRef& a, const LayoutRef& b) {
   return a && b && a->equals(*b);
 }
 
-std::string name_of(const LayoutRef& layout) { return layout ? layout->name() : "row-major"; }
+std::string name_of(const LayoutRef& layout) {
+  return layout ? layout->name() : "row-major";
+}
 
 namespace {
 void change_layout(Device& device, DType dtype, const Shape& shape, const LayoutRef& from,
@@ -26,7 +28,10 @@ void change_layout(Device& device, DType dtype, const Shape& shape, const Layout
 }  // namespace
 
 Tensor::Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape)
-    : device_(std::move(device)), dtype_(dtype), shape_(shape), storage_(device_->allocate(bytes())) {}
+    : device_(std::move(device)),
+      dtype_(dtype),
+      shape_(shape),
+      storage_(device_->allocate(bytes())) {}
 
 Tensor::Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape, void* data,
                int64_t given_bytes)
@@ -48,8 +53,8 @@ void Tensor::set_layout(const LayoutRef& layout) {
 }
 
 void Tensor::check_bytes(int64_t given) const {
-  require(given == bytes(), "the host buffer has ", given, " bytes, but the tensor ", shape_, " of ",
-          name_of(dtype_), " has ", bytes());
+  require(given == bytes(), "the host buffer has ", given, " bytes, but the tensor ", shape_,
+          " of ", name_of(dtype_), " has ", bytes());
 }
 
 Storage& Tensor::staging() {

@@ -8,7 +8,8 @@ namespace dn {
 class DN_API Tensor {
  public:
   Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape);
-  Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape, void* data, int64_t bytes);
+  Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape, void* data,
+         int64_t bytes);
 
   const std::shared_ptr<Device>& device() const { return device_; }
   DType dtype() const { return dtype_; }
@@ -19,7 +20,8 @@ class DN_API Tensor {
   const LayoutRef& layout() const { return layout_; }
   void* data() const { return storage_->data(); }
 
-  // A program that was compiled with this tensor holds its address and layout: from then on both are fixed.
+  // A program that was compiled with this tensor holds its address and layout: from then on both
+  // are fixed.
   bool pinned() const { return pinned_; }
   void pin() { pinned_ = true; }
   // Rearranges the elements; only before pin().

@@ -10,10 +10,10 @@ struct DTypeRow {
   int64_t bytes;
   const char* name;
 };
-constexpr DTypeRow kDTypes[] = {
-    {DN_DTYPE_F32, 4, "float32"}, {DN_DTYPE_F64, 8, "float64"}, {DN_DTYPE_F16, 2, "float16"},
-    {DN_DTYPE_BF16, 2, "bfloat16"}, {DN_DTYPE_U8, 1, "uint8"}, {DN_DTYPE_I32, 4, "int32"},
-    {DN_DTYPE_I64, 8, "int64"}};
+constexpr DTypeRow kDTypes[] = {{DN_DTYPE_F32, 4, "float32"}, {DN_DTYPE_F64, 8, "float64"},
+                                {DN_DTYPE_F16, 2, "float16"}, {DN_DTYPE_BF16, 2, "bfloat16"},
+                                {DN_DTYPE_U8, 1, "uint8"},    {DN_DTYPE_I32, 4, "int32"},
+                                {DN_DTYPE_I64, 8, "int64"}};
 
 const DTypeRow& row_of(int32_t value) {
   for (const DTypeRow& row : kDTypes)
@@ -22,9 +22,15 @@ const DTypeRow& row_of(int32_t value) {
 }
 }  // namespace
 
-int64_t size_of(DType dtype) { return row_of(dtype).bytes; }
-const char* name_of(DType dtype) { return row_of(dtype).name; }
-DType check_dtype(int32_t value) { return row_of(value).dtype; }
+int64_t size_of(DType dtype) {
+  return row_of(dtype).bytes;
+}
+const char* name_of(DType dtype) {
+  return row_of(dtype).name;
+}
+DType check_dtype(int32_t value) {
+  return row_of(value).dtype;
+}
 
 Shape::Shape(int rank, const int64_t* dims) : rank_(rank) {
   require(rank >= 0 && rank <= DN_MAX_RANK, "rank is ", rank, ", expected 0 to ", DN_MAX_RANK);
@@ -54,11 +60,12 @@ bool Shape::operator==(const Shape& other) const {
 
 std::string Shape::str() const {
   std::string out = "(";
-  for (int axis = 0; axis < rank_; ++axis)
-    out += (axis ? ", " : "") + std::to_string(dims_[axis]);
+  for (int axis = 0; axis < rank_; ++axis) out += (axis ? ", " : "") + std::to_string(dims_[axis]);
   return out + ")";
 }
 
-std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.str(); }
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  return out << shape.str();
+}
 
 }  // namespace dn

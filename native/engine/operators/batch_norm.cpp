@@ -19,24 +19,31 @@ void check(const OperatorView& view) {
   const Shape& x = view.input_shape(0);
   const Shape per_channel{x[1]};
   if (mode == DN_BATCH_NORM_BACKWARD) {
-    for (int slot = 1; slot < 4; ++slot) view.expect_shape("a statistic", view.input(slot), per_channel);
+    for (int slot = 1; slot < 4; ++slot)
+      view.expect_shape("a statistic", view.input(slot), per_channel);
     view.expect_shape("grad_output", view.input(4), x);
     view.expect_shape("grad_input", view.output(0), x);
-    for (int slot = 1; slot < 3; ++slot) view.expect_shape("a gradient", view.output(slot), per_channel);
+    for (int slot = 1; slot < 3; ++slot)
+      view.expect_shape("a gradient", view.output(slot), per_channel);
     return;
   }
   const char* names[] = {"", "weight", "bias", "running_mean", "running_var"};
-  for (int slot = 1; slot < 5; ++slot) view.expect_shape(names[slot], view.input(slot), per_channel);
+  for (int slot = 1; slot < 5; ++slot)
+    view.expect_shape(names[slot], view.input(slot), per_channel);
   view.expect_shape("the output", view.output(0), x);
   if (mode == DN_BATCH_NORM_INFERENCE) return;
   if (x.numel() / std::max<int64_t>(x[1], 1) < 2)
     view.mismatch("the input ", x, " has one value a channel; training needs at least 2");
-  for (int slot = 1; slot < 5; ++slot) view.expect_shape("a statistic", view.output(slot), per_channel);
-  view.require(view.op().output(3) == view.op().input(3) && view.op().output(4) == view.op().input(4),
-               "outputs 3 and 4 must be the running statistics of inputs 3 and 4");
+  for (int slot = 1; slot < 5; ++slot)
+    view.expect_shape("a statistic", view.output(slot), per_channel);
+  view.require(
+      view.op().output(3) == view.op().input(3) && view.op().output(4) == view.op().input(4),
+      "outputs 3 and 4 must be the running statistics of inputs 3 and 4");
 }
 
-int64_t operations(const OperatorView& view) { return 8 * view.input_shape(0).numel(); }
+int64_t operations(const OperatorView& view) {
+  return 8 * view.input_shape(0).numel();
+}
 
 const RegisterRule rule({DN_OPERATOR_BATCH_NORM, "BatchNorm", sizeof(dn_batch_norm_attributes),
                          nullptr, check, operations});

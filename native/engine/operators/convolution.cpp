@@ -21,9 +21,12 @@ struct Roles {
 
 Roles roles_of(const OperatorView& view) {
   switch (view.op().attributes<dn_convolution_attributes>().direction) {
-    case DN_BACKWARD_DATA: return {view.output(0), view.input(1), view.input(0)};
-    case DN_BACKWARD_WEIGHT: return {view.input(0), view.output(0), view.input(1)};
-    default: return {view.input(0), view.input(1), view.output(0)};
+    case DN_BACKWARD_DATA:
+      return {view.output(0), view.input(1), view.input(0)};
+    case DN_BACKWARD_WEIGHT:
+      return {view.input(0), view.output(0), view.input(1)};
+    default:
+      return {view.input(0), view.input(1), view.output(0)};
   }
 }
 
@@ -57,7 +60,8 @@ void check(const OperatorView& view) {
 
   int64_t dims[DN_MAX_RANK] = {x[0], out_channels};
   for (int i = 0; i < spatial; ++i) {
-    view.require(attributes.stride[i] >= 1, "stride is ", attributes.stride[i], ", expected at least 1");
+    view.require(attributes.stride[i] >= 1, "stride is ", attributes.stride[i],
+                 ", expected at least 1");
     view.require(attributes.dilation[i] >= 1, "dilation is ", attributes.dilation[i],
                  ", expected at least 1");
     view.require(attributes.padding_begin[i] >= 0 && attributes.padding_end[i] >= 0,
@@ -81,10 +85,11 @@ void check(const OperatorView& view) {
     for (int slot = kFirstEpilogueInput; slot < (int)view.op().inputs().size(); ++slot)
       view.expect_shape("an epilogue input", view.input(slot), y);
   }
-  view.require(forward || view.op().expression().empty(), "only the forward direction has an epilogue");
+  view.require(forward || view.op().expression().empty(),
+               "only the forward direction has an epilogue");
   if (!view.op().expression().empty())
-    check_expression(view,
-                     1 + std::max(0, (int)view.op().inputs().size() - kFirstEpilogueInput), 1);
+    check_expression(view, 1 + std::max(0, (int)view.op().inputs().size() - kFirstEpilogueInput),
+                     1);
 }
 
 int64_t operations(const OperatorView& view) {

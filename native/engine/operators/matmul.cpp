@@ -45,8 +45,8 @@ void check(const OperatorView& view) {
   for (int slot = kFirstEpilogueInput; slot < (int)view.op().inputs().size(); ++slot)
     view.expect_shape("an epilogue input", view.input(slot), view.output_shape(0));
   if (!view.op().expression().empty())
-    check_expression(view,
-                     1 + std::max(0, (int)view.op().inputs().size() - kFirstEpilogueInput), 1);
+    check_expression(view, 1 + std::max(0, (int)view.op().inputs().size() - kFirstEpilogueInput),
+                     1);
 }
 
 int64_t operations(const OperatorView& view) {

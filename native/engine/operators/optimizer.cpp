@@ -37,7 +37,9 @@ void check(const OperatorView& view) {
   for (int i = 0; i < count; ++i) {
     for (int role = 0; role < 2 + states; ++role) {
       const int slot = first + role * count + i;
-      view.expect_shape(role == 0 ? "a parameter" : role == 1 ? "a gradient" : "a state",
+      view.expect_shape(role == 0   ? "a parameter"
+                        : role == 1 ? "a gradient"
+                                    : "a state",
                         view.input(slot), view.input_shape(first + i));
       view.expect_dtype("an input", view.input(slot), DN_DTYPE_F32);
       if (role == 1) continue;
@@ -48,8 +50,8 @@ void check(const OperatorView& view) {
   }
 }
 
-const RegisterRule rule({DN_OPERATOR_OPTIMIZER, "Optimizer", sizeof(dn_optimizer_attributes), nullptr,
-                         check, nullptr});
+const RegisterRule rule({DN_OPERATOR_OPTIMIZER, "Optimizer", sizeof(dn_optimizer_attributes),
+                         nullptr, check, nullptr});
 
 }  // namespace
 

@@ -13,7 +13,8 @@ void check(const OperatorView& view) {
   view.expect_dtype("values", view.output(0), DN_DTYPE_F32);
   switch (attributes.distribution) {
     case DN_DISTRIBUTION_UNIFORM:
-      view.require(attributes.a <= attributes.b, "the range is [", attributes.a, ", ", attributes.b, ")");
+      view.require(attributes.a <= attributes.b, "the range is [", attributes.a, ", ", attributes.b,
+                   ")");
       break;
     case DN_DISTRIBUTION_NORMAL:
       view.require(attributes.b >= 0, "the standard deviation is ", attributes.b);

@@ -28,7 +28,9 @@ void check(const OperatorView& view) {
   view.expect_shape("the output", view.output(0), Shape(rank, dims));
 }
 
-int64_t operations(const OperatorView& view) { return view.input_shape(0).numel(); }
+int64_t operations(const OperatorView& view) {
+  return view.input_shape(0).numel();
+}
 
 const RegisterRule rule({DN_OPERATOR_REDUCE, "Reduce", sizeof(dn_reduce_attributes), nullptr, check,
                          operations});

@@ -41,7 +41,9 @@ void check_cross_entropy(const OperatorView& view) {
   view.expect_dtype("grad_logits", view.output(1), DN_DTYPE_F32);
 }
 
-int64_t operations(const OperatorView& view) { return 5 * view.input_shape(0).numel(); }
+int64_t operations(const OperatorView& view) {
+  return 5 * view.input_shape(0).numel();
+}
 
 const RegisterRule softmax({DN_OPERATOR_SOFTMAX, "Softmax", sizeof(dn_softmax_attributes), nullptr,
                             check_softmax, operations});

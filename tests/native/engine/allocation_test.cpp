@@ -1,5 +1,5 @@
-// A run allocates nothing: no device memory, and the engine and its own kernels no host memory. (oneDNN
-// keeps small books of its own in each call.)
+// A run allocates nothing: no device memory, and the engine and its own kernels no host memory.
+// (oneDNN keeps small books of its own in each call.)
 #include <atomic>
 #include <cstdlib>
 
@@ -84,7 +84,8 @@ TEST(Allocation, ARunOfOwnKernelsTakesNoHostMemory) {
   auto device = open_cpu();
   auto x = make_tensor(device.get(), {64, 96}), w = make_tensor(device.get(), {32, 96});
   auto bias = make_tensor(device.get(), {32}), y = make_tensor(device.get(), {64, 32});
-  auto labels = make_tensor(device.get(), {64}, {}, DN_DTYPE_I32), loss = make_tensor(device.get(), {});
+  auto labels = make_tensor(device.get(), {64}, {}, DN_DTYPE_I32),
+       loss = make_tensor(device.get(), {});
   ProgramBuilder program(device.get());
   const int ids[] = {program.bind(x), program.bind(w),      program.bind(bias),
                      program.bind(y), program.bind(labels), program.bind(loss)};
@@ -92,7 +93,8 @@ TEST(Allocation, ARunOfOwnKernelsTakesNoHostMemory) {
   const dn_softmax_cross_entropy_attributes cross_entropy{sizeof cross_entropy, 1.0f / 64};
   ASSERT_OK(program.add(DN_OPERATOR_MATMUL, &product, {ids[0], ids[1], ids[2]}, {ids[3]}));
   ASSERT_OK(program.multiply(ids[3], ids[3], ids[3]));
-  ASSERT_OK(program.add(DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, &cross_entropy, {ids[3], ids[4]}, {ids[5]}));
+  ASSERT_OK(
+      program.add(DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, &cross_entropy, {ids[3], ids[4]}, {ids[5]}));
   ASSERT_OK(program.compile());
   for (int i = 0; i < 3; ++i) ASSERT_OK(program.run());  // OpenMP's threads start here
   const int64_t before = allocations;

@@ -20,9 +20,9 @@ using Handle = std::unique_ptr<T, Release>;
 
 #define EXPECT_OK(call) EXPECT_EQ(call, DN_OK) << dn_last_error()
 #define ASSERT_OK(call) ASSERT_EQ(call, DN_OK) << dn_last_error()
-#define EXPECT_FAILS(call, status, part)                                             \
-  do {                                                                               \
-    EXPECT_EQ(call, status) << dn_last_error();                                      \
+#define EXPECT_FAILS(call, status, part)                                                      \
+  do {                                                                                        \
+    EXPECT_EQ(call, status) << dn_last_error();                                               \
     EXPECT_NE(std::string(dn_last_error()).find(part), std::string::npos) << dn_last_error(); \
   } while (0)
 
@@ -71,9 +71,14 @@ class ProgramBuilder {
   }
   dn_status add(dn_operator_kind kind, const void* attributes, std::vector<int32_t> inputs,
                 std::vector<int32_t> outputs, const char* name = "op") {
-    const dn_operator description{sizeof description,     kind,          name,
-                                  attributes,             inputs.data(), outputs.data(),
-                                  (int32_t)inputs.size(), (int32_t)outputs.size()};
+    const dn_operator description{sizeof description,
+                                  kind,
+                                  name,
+                                  attributes,
+                                  inputs.data(),
+                                  outputs.data(),
+                                  (int32_t)inputs.size(),
+                                  (int32_t)outputs.size()};
     return dn_program_operator(get(), &description);
   }
   dn_status pointwise(const std::vector<dn_instruction>& instructions, std::vector<int32_t> inputs,

@@ -113,11 +113,13 @@ TEST(Program, ALabelOutsideTheClassesIsNamed) {
   ProgramBuilder program(device.get());
   const dn_softmax_cross_entropy_attributes attributes{sizeof attributes, 0.5f};
   const int ids[] = {program.bind(logits), program.bind(labels), program.bind(loss)};
-  ASSERT_OK(program.add(DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, &attributes, {ids[0], ids[1]}, {ids[2]}));
+  ASSERT_OK(
+      program.add(DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, &attributes, {ids[0], ids[1]}, {ids[2]}));
   ASSERT_OK(program.compile());
   const int32_t bad[] = {0, 3}, good[] = {0, 2};
   ASSERT_OK(dn_tensor_write(labels.get(), bad, sizeof bad));
-  EXPECT_FAILS(program.run(), DN_INVALID_ARGUMENT, "label 3 of sample 1 is outside the classes 0 to 2");
+  EXPECT_FAILS(program.run(), DN_INVALID_ARGUMENT,
+               "label 3 of sample 1 is outside the classes 0 to 2");
   ASSERT_OK(dn_tensor_write(labels.get(), good, sizeof good));
   ASSERT_OK(program.run());
   // log(1 + e + e^2) - 0 for the first, - 2 for the second.
