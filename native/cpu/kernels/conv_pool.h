@@ -1,20 +1,22 @@
-// conv_pool: convolution + bias + max pooling + optional ReLU as one operation, and its gradients.
-// Math      conv[n,k,p,q] = bias[k] + sum over (c,r,s) of x[n,c,p-pad_top+r,q-pad_left+s] *
-// w[k,c,r,s];
-//           y[n,k,i,j] = relu?(max over taps (a,b) of conv[n,k,i*pool_h+a,j*pool_w+b]), tap =
-//           a*pool_w+b. Windows do not overlap; a rest that fills no window is dropped. NaN wins,
-//           ties: lowest tap. ReLU keeps NaN. conv is never written to memory.
+// conv_pool: convolution, bias, max pooling and optional ReLU as one operation, and its gradients.
+// Math      conv[n,k,p,q] = bias[k] +
+//             sum over (c,r,s) of x[n,c,p-pad_top+r,q-pad_left+s] * w[k,c,r,s];
+//           y[n,k,i,j] = relu?(max over taps (a,b) of conv[n,k,i*pool_h+a,j*pool_w+b]);
+//           tap = a*pool_w+b of the maximum. Ties: lowest tap; NaN wins; ReLU keeps NaN.
+//           Windows do not overlap; a rest that fills no window is dropped.
+//           conv is never written to memory.
 // Gradient  Max pooling passes a gradient to one position per window, so both gradients are sums
 //           over the non-zero pooled gradients only: pool_h*pool_w (and, after ReLU, about twice)
 //           fewer operations than the dense convolution's. A zero pooled gradient contributes
 //           nothing (0 * inf included).
-// Tensors   x         C <= 4: plain planes, x_layout.w == 1, x_layout.block = stride of one
-// channel;
-//                     C % 16 == 0: vectors of 16 channels at x_layout.
-//           w, dw     C <= 4: Ohwi16o = [K/16][R][S][C][16k]; else OIhw16i16o =
-//           [K/16][C/16][R][S][16c][16k]. y, dy     (N,K,P/pool_h,Q/pool_w) at y_layout.   tap: u8,
-//           dense (N,P/pool_h,Q/pool_w,K). bias, db  (K).  dx at x_layout.  All disjoint. Vectors
-//           on 64-byte boundaries are fastest.
+// Tensors   x, dx   C <= 4: planes, x_layout.column == 1, x_layout.block = stride of a channel;
+//                   C % 16 == 0: vectors of 16 channels at x_layout.
+//           w, dw   C <= 4: Ohwi16o = [K/16][R][S][C][16k];
+//                   C % 16 == 0: OIhw16i16o = [K/16][C/16][R][S][16c][16k].
+//           y, dy   (N,K,P/pool_h,Q/pool_w) at y_layout.
+//           tap     u8, dense (N,P/pool_h,Q/pool_w,K).
+//           bias, db  (K).
+//           All disjoint. Vectors on 64-byte boundaries are fastest.
 // Threads   OpenMP inside; the result is the same to the bit for any number of threads.
 #pragma once
 

@@ -1,11 +1,10 @@
 // Backward half of conv_pool.h for C % 16 == 0. Both gradients walk over the non-zero pooled
 // gradients of one output channel at a time, in a block of images that stays in L1 (vectors of 16
 // channels), and keep a vector for each tap of the kernel in registers:
-//   weight: the sums of dw[k]; each gradient adds its patch of x.   One load and one FMA per
-//   vector. data:   the weights w[k]; each gradient adds them to dx.        One load, FMA and
-//   store.
-// Rejected for data: sums of a patch of dx in registers over all k; it streams w from L2 for each
-// gradient, which took 1.5 times as long on the second stage of the MNIST net (conv_pool_bench).
+//   weight: the sums of dw[k]; each gradient adds its patch of x: a load and FMA per vector.
+//   data:   the weights w[k]; each gradient adds them to dx: a load, FMA and store per vector.
+// Rejected for data: the sums of a patch of dx in registers, over all k with the same winner; it
+// reads all of w[k] from L2 for each gradient, which costs more than the stores it saves.
 #include "conv_pool_backward.h"
 
 #include <omp.h>
