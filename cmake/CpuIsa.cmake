@@ -14,7 +14,10 @@ function(dn_add_isa_sources target)
     endif()
     # A multiply and an add may become one FMA: results are compared with tolerances, never bit
     # by bit between instruction sets.
-    target_compile_options(${objects} PRIVATE -O3 -fno-math-errno -ffp-contract=fast)
+    target_compile_options(${objects} PRIVATE -fno-math-errno -ffp-contract=fast)
+    if(NOT DN_SANITIZE)  # sanitized, these files would take minutes each to optimise
+      target_compile_options(${objects} PRIVATE -O3)
+    endif()
     target_link_libraries(${objects} PRIVATE OpenMP::OpenMP_CXX dn_warnings)
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
