@@ -18,7 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "conv_pool.h"
+#include "cpu/kernels/conv_pool.h"
 
 namespace {
 

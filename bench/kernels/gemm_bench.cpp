@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "../../native/cpu/kernels/gemm.h"
+#include "cpu/kernels/gemm.h"
 
 namespace {
 

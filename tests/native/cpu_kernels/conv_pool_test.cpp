@@ -1,7 +1,7 @@
 // conv_pool against naive float64 loops. Small integers make every sum exact in float32 in any
 // order, so that values, ties and winners are compared exactly; one test with real numbers has a
 // tolerance.
-#include "conv_pool.h"
+#include "cpu/kernels/conv_pool.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // gemm against a naive product in double, for each instruction set.
-#include "../../../native/cpu/kernels/gemm.h"
+#include "cpu/kernels/gemm.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // optimizer against the formulas of PyTorch's documentation in double, for each instruction set.
-#include "../../../native/cpu/kernels/optimizer.h"
+#include "cpu/kernels/optimizer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // pointwise_math against double precision libm, in units in the last place, for each instruction
 // set.
-#include "../../../native/cpu/kernels/pointwise_math.h"
+#include "cpu/kernels/pointwise_math.h"
 
 #include <gtest/gtest.h>
 
