@@ -79,11 +79,16 @@ internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
         {
             var (source, target) = (store.Source, store.Target);
             var producer = source.Producer;
-            if (producer is BoundNode or ConstantNode || _stores.ContainsKey(source)) continue;
-            var lastRead = plan.Readers(source).Max(reader => reader.Order);
+            if (producer is BoundNode or ConstantNode || _stores.ContainsKey(source) || producer.Reads(target)) continue;
+            var lastRead = LastRead(source);
             var seen = plan.Readers(target).Any(reader =>
                 reader != store && reader.Order > producer.Order && (reader.Order <= store.Order || (reader.Order <= lastRead && GraphPlan.Overwrites(reader, target))));
-            if (!seen && !producer.Reads(target)) _stores.Add(source, store);
+
+            // A value that lies in the target already would be overwritten by this producer, not by its store.
+            var taken = _stores.Values.Any(other => other.Target == target && LastRead(other.Source) > producer.Order);
+            if (!seen && !taken) _stores.Add(source, store);
         }
     }
+
+    private int LastRead(Value value) => plan.Readers(value).Max(reader => reader.Order);
 }

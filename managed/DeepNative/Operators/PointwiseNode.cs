@@ -78,33 +78,20 @@ internal sealed class PointwiseNode : Node
         return Renumber(builder.Build(outputs), distinct, shape);
     }
 
-    /// <summary>One node that computes this one's outputs, reading another's through its expression.</summary>
-    /// <param name="producer">A pointwise node of one output, which this one reads.</param>
-    /// <param name="keepOutput">Whether the producer's output becomes an output of the joined node.</param>
-    /// <returns>The joined expression and its inputs; this node's outputs first.</returns>
-    public (Expression Expression, Value[] Inputs) Join(PointwiseNode producer, bool keepOutput)
+    /// <summary>This node with another's expression in the place of its outputs.</summary>
+    /// <param name="producer">A pointwise node whose outputs this one may read.</param>
+    /// <param name="keepOutputs">Whether the other's outputs are computed too; they come behind this node's.</param>
+    /// <returns>The joined expression and its inputs.</returns>
+    public (Expression Expression, Value[] Inputs) Join(PointwiseNode producer, bool keepOutputs)
     {
         var builder = new ExpressionBuilder();
         var inputs = new List<Value?>();
-        var produced = Append(builder, producer, inputs, null, 0)[producer.Expression.OutputValue(0)];
-        var values = Append(builder, this, inputs, producer.Outputs[0], produced);
-        var outputs = new List<int>();
-        for (var i = 0; i < Expression.OutputCount; i++) outputs.Add(values[Expression.OutputValue(i)]);
-        if (keepOutput) outputs.Add(produced);
-        return Normalize(builder.Build([.. outputs]), [.. inputs], Shape);
-    }
-
-    /// <summary>One node that computes the outputs of two that do not read each other; this one's first.</summary>
-    public (Expression Expression, Value[] Inputs) Merge(PointwiseNode other)
-    {
-        var builder = new ExpressionBuilder();
-        var inputs = new List<Value?>();
-        var mine = Append(builder, this, inputs, null, 0);
-        var theirs = Append(builder, other, inputs, null, 0);
-        var outputs = new List<int>();
-        for (var i = 0; i < Expression.OutputCount; i++) outputs.Add(mine[Expression.OutputValue(i)]);
-        for (var i = 0; i < other.Expression.OutputCount; i++) outputs.Add(theirs[other.Expression.OutputValue(i)]);
-        return Normalize(builder.Build([.. outputs]), [.. inputs], Shape);
+        var known = new Dictionary<Value, int>();
+        var produced = Append(builder, producer, inputs, known);
+        for (var i = 0; i < produced.Length; i++) known.Add(producer.Outputs[i], produced[i]);
+        var outputs = Append(builder, this, inputs, known);
+        if (keepOutputs) outputs = [.. outputs, .. produced];
+        return Normalize(builder.Build(outputs), [.. inputs], Shape);
     }
 
     /// <summary>Changes the node in place; for passes only.</summary>
@@ -156,22 +143,21 @@ internal sealed class PointwiseNode : Node
         }
     }
 
-    private static int[] Append(ExpressionBuilder builder, PointwiseNode node, List<Value?> inputs, Value? known, int knownIndex)
+    // Builds the node's expression and returns its outputs; inputs that are not known yet are added.
+    private static int[] Append(ExpressionBuilder builder, PointwiseNode node, List<Value?> inputs, Dictionary<Value, int> known)
     {
         var stands = new int[node.Inputs.Count];
         for (var i = 0; i < stands.Length; i++)
         {
-            if (node.Inputs[i] == known)
-            {
-                stands[i] = knownIndex;
-                continue;
-            }
-
+            if (known.TryGetValue(node.Inputs[i]!, out stands[i])) continue;
             stands[i] = builder.Input(inputs.Count);
             inputs.Add(node.Inputs[i]);
         }
 
-        return builder.Append(node.Expression, stands);
+        var values = builder.Append(node.Expression, stands);
+        var outputs = new int[node.Expression.OutputCount];
+        for (var i = 0; i < outputs.Length; i++) outputs[i] = values[node.Expression.OutputValue(i)];
+        return outputs;
     }
 
     private static Shape BroadcastShape(Graph graph, string operatorName, ReadOnlySpan<Value?> inputs)

@@ -48,7 +48,9 @@ public static class Reduce
             if (axis < missing || (shape[axis - missing] == 1 && x.Shape[axis] != 1)) axes.Add(axis);
         }
 
-        return Reshape.To(Sum(x, axes.ToArray(), keepDims: true), shape);
+        // Axes that the shape lacks disappear, others stay with extent 1: often all are of one kind.
+        var keepDims = axes.Exists(axis => axis >= missing);
+        return Reshape.To(Sum(x, axes.ToArray(), keepDims), shape);
     }
 
     private static Value Over(ReduceMode mode, Value x, ReadOnlySpan<int> axes, bool keepDims)
@@ -133,7 +135,10 @@ internal sealed class ReduceNode : Node
             if ((Axes & (1 << axis)) != 0) kept = kept.With(axis, 1);
         }
 
-        var gradient = Reshape.To(gradOutput, kept);
+        // Without the leading axes it broadcasts as it is.
+        var leading = kept.Rank - gradOutput.Shape.Rank;
+        var broadcasts = kept.From(leading) == gradOutput.Shape && kept.Until(leading).Count == 1;
+        var gradient = broadcasts ? gradOutput : Reshape.To(gradOutput, kept);
         if (Mode == ReduceMode.Mean) gradient *= 1f / Reduce.CountOf(x.Shape, Axes);
         if (Mode != ReduceMode.Max) return [Pointwise.Expand(gradient, x)];
         var winners = Pointwise.Equal(x, Reshape.To(Outputs[0], kept));

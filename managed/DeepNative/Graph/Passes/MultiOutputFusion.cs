@@ -13,28 +13,27 @@ internal sealed class MultiOutputFusion : IGraphPass
     {
         for (var i = 0; i < plan.Nodes.Count; i++)
         {
-            while (plan.Nodes[i] is PointwiseNode node && Partner(plan, node) is var (partner, expression, inputs, isReader))
+            while (plan.Nodes[i] is PointwiseNode node && Partner(plan, node) is var (partner, expression, inputs))
             {
                 plan.Remove(partner);
-                Value[] outputs = isReader ? [.. partner.Outputs, .. node.Outputs] : [.. node.Outputs, .. partner.Outputs];
-                plan.Change(node, () => node.Become(expression, inputs, outputs));
+                plan.Change(node, () => node.Become(expression, inputs, [.. partner.Outputs, .. node.Outputs]));
             }
         }
     }
 
-    // The first later node that can run at this one's place, and the merged expression.
-    private static (PointwiseNode Partner, Expression Expression, Value[] Inputs, bool IsReader)? Partner(GraphPlan plan, PointwiseNode node)
+    // The first later node that can run at this one's place, and the merged expression: the later's outputs first.
+    private static (PointwiseNode Partner, Expression Expression, Value[] Inputs)? Partner(GraphPlan plan, PointwiseNode node)
     {
         if (PointwiseFusion.BelongsToPooling(plan, node)) return null;
         foreach (var candidate in Neighbours(plan, node))
         {
             if (candidate.Shape != node.Shape || PointwiseFusion.BelongsToPooling(plan, candidate)) continue;
-            var reads = node.Outputs.Any(candidate.Reads);
-            if (reads && node.Outputs.Count > 1) continue;
-            if (reads && node.Outputs[0].DType != DType.Float32) continue;
+
+            // What is read from memory was rounded to its data type; a joined value is not.
+            if (node.Outputs.Any(output => output.DType != DType.Float32 && candidate.Reads(output))) continue;
             if (!CanRunAt(plan, candidate, node)) continue;
-            var (expression, inputs) = reads ? candidate.Join(node, keepOutput: true) : node.Merge(candidate);
-            if (PointwiseFusion.Fits(expression, inputs.Length)) return (candidate, expression, inputs, reads);
+            var (expression, inputs) = candidate.Join(node, keepOutputs: true);
+            if (PointwiseFusion.Fits(expression, inputs.Length)) return (candidate, expression, inputs);
         }
 
         return null;

@@ -43,7 +43,7 @@ internal sealed class PointwiseFusion : IGraphPass
         while (!BelongsToPooling(plan, reader) && Candidate(plan, reader, tried) is { } producer)
         {
             tried.Add(producer);
-            var (expression, inputs) = reader.Join(producer, keepOutput: false);
+            var (expression, inputs) = reader.Join(producer, keepOutputs: false);
             if (!Fits(expression, inputs.Length)) continue;
             plan.Change(reader, () => reader.Become(expression, inputs, [.. reader.Outputs]));
             if (plan.Readers(producer.Outputs[0]).Count == 0) plan.Remove(producer);
