@@ -1,0 +1,166 @@
+using DeepNative.Operators;
+using DeepNative.Tests.Operators;
+
+namespace DeepNative.Tests.Graphs;
+
+internal sealed class CompiledProgramTests
+{
+    [Test]
+    public void A_run_allocates_nothing()
+    {
+        var device = TestDevice.Cpu;
+        using var program = Linear(device, rows: 16, out _, out _);
+        for (var i = 0; i < 10; i++) program.Run();
+        var native = device.Memory.AllocationCount;
+        var managed = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) program.Run();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - managed, Is.Zero, "managed bytes");
+        Assert.That(device.Memory.AllocationCount - native, Is.Zero, "native allocations");
+    }
+
+    [Test]
+    public void Use_after_dispose_is_refused()
+    {
+        var program = Linear(TestDevice.Cpu, rows: 2, out _, out _);
+        program.Dispose();
+        program.Dispose();
+        Assert.That(() => program.Run(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => program.Report(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => program.Profile = true, Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    [Test]
+    public void Programs_share_their_tensors()
+    {
+        var device = TestDevice.Cpu;
+        using var state = new Tensor(device, DType.Float32, [2]);
+        using var result = new Tensor(device, DType.Float32, [2]);
+        var writer = new Graph(training: true);
+        writer.Store(writer.Bind(state, "state") + 1f, state);
+        var reader = new Graph(training: false);
+        reader.Store(reader.Bind(state, "state") * 10f, result);
+        using var write = writer.Compile(device);
+        using var read = reader.Compile(device);
+        write.Run();
+        write.Run();
+        read.Run();
+        Assert.That(result.ToArray<float>(), Is.EqualTo(new[] { 20f, 20f }));
+    }
+
+    [Test]
+    public void A_stored_value_stays_whole_for_readers_behind_the_next_stores_producer()
+    {
+        var device = TestDevice.Cpu;
+        using var x = new Tensor(device, DType.Float32, [2, 2]);
+        using var target = new Tensor(device, DType.Float32, [2, 2]);
+        using var result = new Tensor(device, DType.Float32, [2, 2]);
+        x.Write<float>([1, 0, 0, 1]);
+        var graph = new Graph(training: false);
+        var input = graph.Bind(x, "x");
+        var first = MatMul.Multiply(input, input) * 2f;
+        graph.Store(first, target);
+        var second = Reduce.Sum(input, [0], keepDims: true) * input;
+        graph.Store(MatMul.Multiply(first, first), result);
+        graph.Store(second, target);
+        using var program = graph.Compile(device);
+        program.Run();
+        Assert.That(result.ToArray<float>(), Is.EqualTo(new float[] { 4, 0, 0, 4 }));
+        Assert.That(target.ToArray<float>(), Is.EqualTo(new float[] { 1, 0, 0, 1 }));
+    }
+
+    [Test]
+    public void A_program_outlives_its_tensors_and_device_objects()
+    {
+        _ = TestDevice.Cpu;
+        var device = Device.Open("cpu", threads: 1);
+        var program = Linear(device, rows: 2, out var x, out var y);
+        x.Write<float>(Enumerable.Repeat(1f, 16).ToArray());
+        x.Dispose();
+        device.Dispose();
+        program.Run();
+        Assert.That(y.ToArray<float>(), Is.All.EqualTo(0f));
+        program.Dispose();
+        y.Dispose();
+    }
+
+    [Test]
+    public void The_report_says_what_was_compiled_and_how_long_it_took()
+    {
+        using var program = Linear(TestDevice.Cpu, rows: 64, out _, out _);
+        program.Run();
+        Assert.That(program.Profile, Is.False);
+        program.Profile = true;
+        program.Run();
+        program.Run();
+        program.Profile = false;
+        program.Run();
+        var report = program.Report();
+        Assert.That((report.RunCount, report.ProfiledRunCount), Is.EqualTo((4L, 2L)));
+        Assert.That(report.PersistentBytes, Is.AtLeast(64 * 8 * 4));
+        var entry = report.Entries.Single(e => e.Kind == "Matmul");
+        Assert.That(entry.Name, Does.Contain("fc1"));
+        Assert.That(entry.Kernel, Is.Not.Empty);
+        Assert.That(entry.Shape, Does.Contain("(64"));
+        Assert.That(entry.Operations, Is.EqualTo(2L * 64 * 8 * 4));
+        Assert.That(entry.TotalMicroseconds, Is.GreaterThan(0));
+        Assert.That(entry.CandidateCount, Is.AtLeast(1));
+    }
+
+    [Test]
+    public void A_second_thread_in_a_run_is_told_so()
+    {
+        var device = TestDevice.Cpu;
+        using var program = Linear(device, rows: 200_000, out _, out _);
+        var busy = 0;
+        var other = new List<Exception>();
+        using var start = new Barrier(2);
+        void Run()
+        {
+            start.SignalAndWait();
+            for (var i = 0; i < 200 && Volatile.Read(ref busy) == 0; i++)
+            {
+                try
+                {
+                    program.Run();
+                }
+                catch (DeepNativeException e) when (e.Status == Status.Busy)
+                {
+                    Interlocked.Increment(ref busy);
+                }
+                catch (Exception e) when (e is not OutOfMemoryException)
+                {
+                    lock (other) other.Add(e);
+                }
+            }
+        }
+
+        var thread = new Thread(Run);
+        thread.Start();
+        Run();
+        thread.Join();
+        Assert.That(other, Is.Empty);
+        Assert.That(busy, Is.AtLeast(1));
+        Assert.That(() => program.Run(), Throws.Nothing);
+    }
+
+    [Test]
+    public void Compiling_for_a_device_that_is_gone_is_refused()
+    {
+        _ = TestDevice.Cpu;
+        var device = Device.Open("cpu", threads: 1);
+        device.Dispose();
+        Assert.That(() => new Graph(training: false).Compile(device), Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    // y = relu(x W^T): x (rows, 8), y (rows, 4), W zeros
+    private static CompiledProgram Linear(Device device, int rows, out Tensor x, out Tensor y)
+    {
+        x = new Tensor(device, DType.Float32, [rows, 8]);
+        y = new Tensor(device, DType.Float32, [rows, 4]);
+        var weight = new Tensor(device, DType.Float32, [4, 8]);
+        var graph = new Graph(training: false, "linear");
+        using (graph.Scope("fc1"))
+            graph.Store(Pointwise.Relu(MatMul.Multiply(graph.Bind(x, "x"), graph.Bind(weight, "weight"), transposeB: true)), y);
+        return graph.Compile(device);
+    }
+}

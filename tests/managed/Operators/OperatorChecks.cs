@@ -1,0 +1,154 @@
+using DeepNative.Operators;
+using DeepNative.Tests.Operators.Reference;
+
+namespace DeepNative.Tests.Operators;
+
+/// <summary>What every operator case is put through.</summary>
+internal static class OperatorChecks
+{
+    private const double Step = 1e-5;
+    private const int MaxCoordinates = 12;
+
+    /// <summary>The derivative nodes against central differences of the reference.</summary>
+    public static void Derivative(OperatorCase test)
+    {
+        var builder = Build(test, device: null);
+        if (!builder.Results.Contains("loss")) return;
+        var results = Run(builder.Graph.Nodes, builder);
+
+        // Only what comes before the gradients is run again and again.
+        var stored = builder.Graph.Nodes.First(node => node is StoreNode store && store.Target.Name == "loss");
+        var forward = builder.Graph.Nodes.Take(stored.Order + 1).ToArray();
+        foreach (var input in builder.Inputs.Where(input => input.Differentiable && input.Numbers.Length > 0))
+        {
+            var gradient = results["grad_" + input.Name];
+            var scale = Math.Max(1e-3, gradient.Max(Math.Abs));
+            foreach (var i in Coordinates(input.Numbers.Length))
+            {
+                var original = input.Numbers[i];
+                input.Numbers[i] = original + Step;
+                var above = Run(forward, builder)["loss"][0];
+                input.Numbers[i] = original - Step;
+                var below = Run(forward, builder)["loss"][0];
+                input.Numbers[i] = original;
+                var difference = (above - below) / (2 * Step);
+                if (!(Math.Abs(gradient[i] - difference) <= 1e-6 * scale))
+                    Assert.Fail($"{test}: derivative by element {i} of {input.Name} is {gradient[i]:R}, central differences give {difference:R}");
+            }
+        }
+    }
+
+    /// <summary>The optimised plan against the graph, both in float64.</summary>
+    public static void Passes(OperatorCase test)
+    {
+        var builder = Build(test, device: null);
+        var expected = Run(builder.Graph.Nodes, builder);
+        var plan = GraphPlan.Of(builder.Graph);
+        plan.Optimize();
+        var actual = Run(plan.Nodes, builder);
+        foreach (var name in builder.Results.Concat(builder.Inputs.Select(input => input.Name)))
+            Tolerance.Check($"{test}: {name}", actual[name], expected[name], DType.Float64, 100, 1);
+    }
+
+    /// <summary>The device against the reference: results, gradients, overwritten inputs; and twice the same bits.</summary>
+    public static void OnDevice(OperatorCase test, Device device, bool optimize = true)
+    {
+        var reference = Build(test, device: null);
+        var expected = Run(reference.Graph.Nodes, reference);
+        var builder = Build(test, device);
+        using var program = Compile(builder, device, optimize);
+        program.Run();
+        var first = Contents(builder);
+        foreach (var input in builder.Inputs) TensorNumbers.Write(input.Tensor!, input.Numbers);
+        program.Run();
+        var second = Contents(builder);
+        foreach (var (name, (dtype, numbers)) in first)
+        {
+            // A gradient adds up what a result spreads, and the loss adds up all.
+            var length = name == "y" || reference.ReductionLength == 0 && name != "loss" && !name.StartsWith("grad_", StringComparison.Ordinal)
+                ? reference.ReductionLength
+                : Math.Max(reference.ReductionLength, 4) * 4;
+            Tolerance.Check($"{test}: {name}", numbers, expected[name], dtype, length, reference.Magnitude);
+            Assert.That(second[name].Numbers, Is.EqualTo(numbers), $"{test}: {name} of two runs");
+            if (!reference.MayBeZero && numbers.Length >= 10 && reference.Results.Contains(name))
+                Assert.That(numbers.Count(n => n != 0), Is.AtLeast(numbers.Length / 10), $"{test}: {name} is mostly zeros and proves little");
+        }
+    }
+
+    /// <summary>The shape rule's refusal.</summary>
+    public static void Refused(BadCase test)
+    {
+        var builder = new CaseBuilder(device: null);
+        using var scope = builder.Graph.Scope("block2");
+        using var inner = builder.Graph.Scope("layer1");
+        var error = Assert.Throws<ShapeException>(() => test.Build(builder), test.Name)!;
+        Assert.That(error.Message, Does.StartWith("layer 'block2.layer1' ("));
+        Assert.That(error.Message, Does.Contain(test.Message));
+        Assert.That(error.Layer, Is.EqualTo("block2.layer1"));
+        Assert.That(error.Expected, Is.Not.Empty);
+        Assert.That(error.Found, Is.Not.Empty);
+    }
+
+    /// <summary>Contents of all bound values after a run in float64, by name.</summary>
+    public static Dictionary<string, double[]> Run(IReadOnlyList<Node> nodes, CaseBuilder builder)
+    {
+        var run = new Interpreter();
+        var given = builder.Inputs.ToDictionary(input => input.Name, input => input.Numbers);
+        foreach (var bound in nodes.OfType<BoundNode>())
+        {
+            var value = bound.Outputs[0];
+            run.Set(value, given.TryGetValue(bound.Name, out var numbers) ? [.. numbers] : new double[value.Shape.Count]);
+        }
+
+        run.Run(nodes);
+        var contents = new Dictionary<string, double[]>();
+        foreach (var bound in nodes.OfType<BoundNode>()) contents[bound.Name] = run[bound.Outputs[0]];
+        foreach (var input in builder.Inputs) contents.TryAdd(input.Name, input.Numbers);
+        return contents;
+    }
+
+    // The operator; where it has a derivative, also a loss that weighs each element differently, and its gradients.
+    private static CaseBuilder Build(OperatorCase test, Device? device)
+    {
+        var builder = new CaseBuilder(device);
+        Value y;
+        using (builder.Graph.Scope("layer")) y = test.Build(builder);
+        builder.Store("y", y);
+        var targets = builder.Inputs.Where(input => input.Differentiable).ToArray();
+        if (!builder.HasDerivative || targets.Length == 0) return builder;
+        var loss = y.Shape.Rank == 0 ? y : Reduce.Sum(y * builder.Input(y.Shape, 0.5, 1.5, differentiable: false));
+        if (y.Shape.Rank != 0) builder.Store("loss", loss);
+        else builder.Store("loss", loss * 1f);
+        var gradients = builder.Graph.Gradients(loss, Array.ConvertAll(targets, input => input.Value));
+        for (var i = 0; i < targets.Length; i++) builder.Store("grad_" + targets[i].Name, gradients[i]);
+        return builder;
+    }
+
+    // What a device says that it cannot do is skipped, and counted, only in cases that name it.
+    private static CompiledProgram Compile(CaseBuilder builder, Device device, bool optimize)
+    {
+        try
+        {
+            return builder.Graph.Compile(device, new CompileOptions { Optimize = optimize });
+        }
+        catch (DeepNativeException e) when (e.Status == Status.Unsupported && builder.MayBeUnsupported)
+        {
+            Assert.Ignore(e.Message);
+            throw;
+        }
+    }
+
+    private static Dictionary<string, (DType DType, double[] Numbers)> Contents(CaseBuilder builder)
+    {
+        var contents = new Dictionary<string, (DType DType, double[] Numbers)>();
+        foreach (var node in builder.Graph.Nodes.OfType<BoundNode>())
+            contents[node.Name] = (node.Tensor.DType, TensorNumbers.Read(node.Tensor));
+        return contents;
+    }
+
+    private static IEnumerable<int> Coordinates(int count)
+    {
+        var step = Math.Max(1, (count + MaxCoordinates - 1) / MaxCoordinates);
+        for (var i = 0; i < count; i += step) yield return i;
+    }
+}

@@ -1,0 +1,52 @@
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace DeepNative.Tests.Operators;
+
+/// <summary>All tests that a family's case list drives. A family's fixture adds only what is its own.</summary>
+internal abstract class OperatorTests<TCases>
+    where TCases : IOperatorCases
+{
+    // Each random case compiles a program; the sum of them stays within seconds.
+    private const int RandomCases = 25;
+
+    public static IEnumerable<OperatorCase> Cases => TCases.Cases;
+
+    public static IEnumerable<BadCase> BadCases => TCases.BadCases;
+
+    [TestCaseSource(nameof(Cases))]
+    public void Derivative_is_that_of_central_differences(OperatorCase test) => OperatorChecks.Derivative(test);
+
+    [TestCaseSource(nameof(Cases))]
+    public void Passes_keep_the_results(OperatorCase test) => OperatorChecks.Passes(test);
+
+    [TestCaseSource(nameof(Cases))]
+    public void Device_computes_what_the_reference_does(OperatorCase test) =>
+        OperatorChecks.OnDevice(test, TestDevice.Cpu);
+
+    [TestCaseSource(nameof(Cases))]
+    public void Device_computes_the_same_without_passes(OperatorCase test) =>
+        OperatorChecks.OnDevice(test, TestDevice.Cpu, optimize: false);
+
+    [TestCaseSource(nameof(BadCases))]
+    public void Bad_shapes_are_refused_with_the_layer_named(BadCase test) => OperatorChecks.Refused(test);
+
+    [Test]
+    public void Random_cases_hold_as_well()
+    {
+        var device = TestDevice.Cpu;
+        ForRandom(test =>
+        {
+            OperatorChecks.Derivative(test);
+            OperatorChecks.Passes(test);
+            OperatorChecks.OnDevice(test, device);
+        });
+    }
+
+    protected static void ForRandom(Action<OperatorCase> check)
+    {
+        var seeds = Gen.Choose(0, int.MaxValue - 1).ToArbitrary();
+        var property = Prop.ForAll(seeds, seed => check(TCases.Random(new System.Random(seed))));
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(RandomCases), property);
+    }
+}

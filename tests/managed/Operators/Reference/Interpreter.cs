@@ -1,0 +1,65 @@
+using DeepNative.Operators;
+
+namespace DeepNative.Tests.Operators.Reference;
+
+/// <summary>
+/// Runs a graph in float64 with the plainest loops: the oracle for every device, every pass and every
+/// derivative. Bound values keep their content between runs, as tensors do.
+/// </summary>
+internal sealed class Interpreter
+{
+    private static readonly Dictionary<Type, Action<Interpreter, Node>> _operators = new()
+    {
+        [typeof(BoundNode)] = (_, _) => { },
+        [typeof(ConstantNode)] = (run, node) => run.Set(node.Outputs[0], [((ConstantNode)node).Number]),
+        [typeof(StoreNode)] = (run, node) => run.Overwrite(node, 1, run[node.Inputs[0]!]),
+        [typeof(ReshapeNode)] = (run, node) => run.Set(node.Outputs[0], run[node.Inputs[0]!]),
+        [typeof(PointwiseNode)] = (run, node) => ReferencePointwise.Run(run, (PointwiseNode)node),
+        [typeof(ReduceNode)] = (run, node) => ReferenceReduce.Run(run, (ReduceNode)node),
+        [typeof(MatMulNode)] = (run, node) => ReferenceMatMul.Run(run, (MatMulNode)node),
+        [typeof(ConvolutionNode)] = (run, node) => ReferenceConvolution.Run(run, (ConvolutionNode)node),
+        [typeof(ConvolutionDataNode)] = (run, node) => ReferenceConvolution.Run(run, (ConvolutionDataNode)node),
+        [typeof(ConvolutionWeightNode)] = (run, node) => ReferenceConvolution.Run(run, (ConvolutionWeightNode)node),
+        [typeof(PoolingNode)] = (run, node) => ReferencePooling.Run(run, (PoolingNode)node),
+        [typeof(PoolingBackwardNode)] = (run, node) => ReferencePooling.Run(run, (PoolingBackwardNode)node),
+        [typeof(BatchNormTrainingNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormTrainingNode)node),
+        [typeof(BatchNormInferenceNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormInferenceNode)node),
+        [typeof(BatchNormBackwardNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormBackwardNode)node),
+        [typeof(SoftmaxNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxNode)node),
+        [typeof(SoftmaxBackwardNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxBackwardNode)node),
+        [typeof(SoftmaxCrossEntropyNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxCrossEntropyNode)node),
+        [typeof(RandomNode)] = (run, node) => ReferenceRandom.Run(run, (RandomNode)node),
+        [typeof(OptimizerNode)] = (run, node) => ReferenceOptimizer.Run(run, (OptimizerNode)node),
+    };
+
+    private readonly Dictionary<Value, double[]> _values = [];
+
+    /// <summary>The node classes that it can run.</summary>
+    public static IReadOnlyCollection<Type> Known => _operators.Keys;
+
+    /// <summary>The numbers of a value, row-major.</summary>
+    public double[] this[Value value] => _values[value];
+
+    /// <summary>Gives a value its numbers, rounded to its data type.</summary>
+    public void Set(Value value, double[] numbers)
+    {
+        Assert.That(numbers, Has.Length.EqualTo(value.Shape.Count), $"numbers of {value}");
+        _values[value] = numbers;
+    }
+
+    /// <summary>What an operator writes to one of its inputs.</summary>
+    public void Overwrite(Node node, int input, double[] numbers)
+    {
+        Assert.That(node.UpdatedInputs.Contains(input), $"{node.OperatorName} may not overwrite input {input}");
+        Set(node.Inputs[input]!, numbers);
+    }
+
+    /// <summary>The numbers of an input, or null where it is absent.</summary>
+    public double[]? Input(Node node, int index) =>
+        index < node.Inputs.Count && node.Inputs[index] is { } input ? _values[input] : null;
+
+    public void Run(IEnumerable<Node> nodes)
+    {
+        foreach (var node in nodes) _operators[node.GetType()](this, node);
+    }
+}
