@@ -35,7 +35,7 @@ run_native() {
   local results=$root/$logs/native-$1.xml log=$logs/ctest-$1.log code=0
   : >"$results"
   ctest --test-dir "build/$1" -R "${filter:-.}" --output-on-failure --output-junit "$results" >"$log" 2>&1 || code=$?
-  ((code == 0)) || grep -v "   Passed  " "$log"
+  ((code == 0)) || grep -vE "   Passed  |^ +Start +[0-9]+:" "$log"
   # GoogleTest writes "file:line: Skipped", then the reason.
   awk -F'"' '
     /<testcase / { name = $2 }
