@@ -3,6 +3,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -58,11 +62,13 @@ class CpuRunner final : public Runner {
   CpuRunner(const std::vector<Step>& steps, int threads) : steps_(steps), threads_(threads) {}
   void run() override {
     const ThreadScope scope(threads_);
+    const DenormalScope denormals(threads_);
     for (const Step& step : steps_) step.run();
   }
   void run_profiled(std::vector<double>& microseconds) override {
     using Clock = std::chrono::steady_clock;
     const ThreadScope scope(threads_);
+    const DenormalScope denormals(threads_);
     auto before = Clock::now();
     for (size_t i = 0; i < steps_.size(); ++i) {
       steps_[i].run();
@@ -78,6 +84,24 @@ class CpuRunner final : public Runner {
 };
 
 }  // namespace
+
+#if defined(__SSE2__)
+
+DenormalScope::DenormalScope(int threads) : before_(_mm_getcsr()) {
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+#pragma omp parallel num_threads(threads)
+  _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
+}
+DenormalScope::~DenormalScope() {
+  _mm_setcsr(before_);
+}
+
+#else
+
+DenormalScope::DenormalScope(int) : before_(0) {}
+DenormalScope::~DenormalScope() = default;
+
+#endif
 
 class CpuStorage final : public Storage {
  public:

@@ -62,6 +62,19 @@ class ThreadScope {
   int before_;
 };
 
+// Denormal numbers count as zero on all threads while a program runs: the momentum of a dead unit
+// decays into them and stays there, and each would cost the processor a hundred cycles.
+class DenormalScope {
+ public:
+  explicit DenormalScope(int threads);
+  ~DenormalScope();
+  DenormalScope(const DenormalScope&) = delete;
+  DenormalScope& operator=(const DenormalScope&) = delete;
+
+ private:
+  unsigned before_;  // the caller's control register
+};
+
 // Calls body(begin, end) for a fixed division of 0 .. count over the threads; on the caller alone
 // where the work (in elements touched) would not pay for waking them.
 template <typename Body>

@@ -240,6 +240,21 @@ TEST(Program, ProfileTimesEveryStep) {
   EXPECT_STREQ(entries[0].name, "multiply");
 }
 
+TEST(Program, DenormalsCountAsZeroOnlyInside) {
+  auto device = open_cpu();
+  const int64_t count = 1 << 16;  // enough for both threads
+  auto x = make_tensor(device.get(), {count}, std::vector<float>(count, 1e-30f));
+  auto y = make_tensor(device.get(), {count});
+  ProgramBuilder program(device.get());
+  const int ids[] = {program.bind(x), program.bind(y)};
+  ASSERT_OK(program.multiply(ids[0], ids[0], ids[1]));
+  ASSERT_OK(program.compile());
+  ASSERT_OK(program.run());
+  EXPECT_EQ(read(y.get(), count), std::vector<float>(count));
+  volatile float small = 1e-30f;
+  EXPECT_GT(small * 1e-10f, 0.0f) << "the caller's own arithmetic has changed";
+}
+
 TEST(Program, TwoThreadsInOneProgramAreRefused) {
   auto device = open_cpu(1);
   auto x = make_tensor(device.get(), {1 << 20});
