@@ -25,14 +25,11 @@ internal static class OperatorChecks
             var scale = Math.Max(1e-3, gradient.Max(Math.Abs));
             foreach (var i in Coordinates(input.Numbers.Length))
             {
-                var original = input.Numbers[i];
-                input.Numbers[i] = original + Step;
-                var above = Run(forward, builder)["loss"][0];
-                input.Numbers[i] = original - Step;
-                var below = Run(forward, builder)["loss"][0];
-                input.Numbers[i] = original;
-                var difference = (above - below) / (2 * Step);
-                if (!(Math.Abs(gradient[i] - difference) <= 1e-6 * scale))
+                var difference = Difference(forward, builder, input.Numbers, i, Step);
+
+                // A kink within the step: a step that is a hundredth is within its reach a hundred times as rarely.
+                if (!IsNear(difference, gradient[i], 1e-6 * scale)) difference = Difference(forward, builder, input.Numbers, i, Step / 100);
+                if (!IsNear(difference, gradient[i], 1e-5 * scale))
                     Assert.Fail($"{test}: derivative by element {i} of {input.Name} is {gradient[i]:R}, central differences give {difference:R}");
             }
         }
@@ -145,6 +142,19 @@ internal static class OperatorChecks
             contents[node.Name] = (node.Tensor.DType, TensorNumbers.Read(node.Tensor));
         return contents;
     }
+
+    private static double Difference(Node[] forward, CaseBuilder builder, double[] numbers, int index, double step)
+    {
+        var original = numbers[index];
+        numbers[index] = original + step;
+        var above = Run(forward, builder)["loss"][0];
+        numbers[index] = original - step;
+        var below = Run(forward, builder)["loss"][0];
+        numbers[index] = original;
+        return (above - below) / (2 * step);
+    }
+
+    private static bool IsNear(double a, double b, double tolerance) => Math.Abs(a - b) <= tolerance;
 
     private static IEnumerable<int> Coordinates(int count)
     {
