@@ -74,7 +74,7 @@ public sealed class Tensor : IDisposable
         }
     }
 
-    // A program that binds the tensor holds this too.
+    // A program that binds the tensor holds this too; calls into the engine keep it alive until they return.
     internal PinnedMemory? Pinned { get; }
 
     /// <summary>A tensor over host memory that the caller owns, without a copy; it is pinned while in use.</summary>
@@ -114,6 +114,7 @@ public sealed class Tensor : IDisposable
         DType.CheckElement<T>();
         CheckLength(Shape, data.Length);
         Native.TensorWrite(Handle, MemoryMarshal.AsBytes(data));
+        GC.KeepAlive(Pinned);
     }
 
     /// <summary>Copies the numbers to the host, after all earlier work of the device.</summary>
@@ -127,6 +128,7 @@ public sealed class Tensor : IDisposable
         DType.CheckElement<T>();
         CheckLength(Shape, data.Length);
         Native.TensorRead(Handle, MemoryMarshal.AsBytes(data));
+        GC.KeepAlive(Pinned);
     }
 
     /// <summary>The numbers as a new array, row-major.</summary>
@@ -144,7 +146,11 @@ public sealed class Tensor : IDisposable
 
     /// <summary>Sets all elements to 0, in the device's order of work.</summary>
     /// <exception cref="ObjectDisposedException">The tensor is disposed.</exception>
-    public void Zero() => Native.TensorZero(Handle);
+    public void Zero()
+    {
+        Native.TensorZero(Handle);
+        GC.KeepAlive(Pinned);
+    }
 
     /// <summary>Copies another tensor of the same device, shape and data type, in the device's order of work.</summary>
     /// <param name="source">The tensor to copy.</param>
@@ -156,6 +162,8 @@ public sealed class Tensor : IDisposable
         if (source.Shape != Shape || source.DType != DType)
             throw new ShapeException($"copy: the source is {source.DType} {source.Shape}, expected {DType} {Shape}", "", $"{DType} {Shape}", $"{source.DType} {source.Shape}");
         Native.TensorCopy(Handle, source.Handle);
+        GC.KeepAlive(Pinned);
+        GC.KeepAlive(source.Pinned);
     }
 
     /// <summary>Frees the tensor, or leaves that to the last program that binds it.</summary>
