@@ -63,7 +63,9 @@ public sealed class Device : IDisposable
     /// <param name="name">"cpu", "cuda:0": a name that <see cref="List"/> gives.</param>
     /// <param name="threads">Host threads to compute with; 0: all that the process may use.</param>
     /// <returns>The device.</returns>
-    /// <exception cref="DeepNativeException">There is no such device (the text lists the known ones), or it cannot be used (the text says why).</exception>
+    /// <exception cref="DeepNativeException">
+    /// There is no such device (the text lists the known ones), or it cannot be used (the text says why).
+    /// </exception>
     public static Device Open(string name, int threads = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);

@@ -160,7 +160,12 @@ public sealed class Tensor : IDisposable
     {
         ArgumentNullException.ThrowIfNull(source);
         if (source.Shape != Shape || source.DType != DType)
-            throw new ShapeException($"copy: the source is {source.DType} {source.Shape}, expected {DType} {Shape}", "", $"{DType} {Shape}", $"{source.DType} {source.Shape}");
+        {
+            throw new ShapeException(
+                $"copy: the source is {source.DType} {source.Shape}, expected {DType} {Shape}",
+                "", $"{DType} {Shape}", $"{source.DType} {source.Shape}");
+        }
+
         Native.TensorCopy(Handle, source.Handle);
         GC.KeepAlive(Pinned);
         GC.KeepAlive(source.Pinned);

@@ -17,7 +17,12 @@ internal sealed class Differentiation
     public Differentiation(Graph graph, Value loss, ReadOnlySpan<Value> withRespectTo)
     {
         if (loss.Shape.Rank != 0 || loss.DType != DType.Float32)
-            throw graph.Mismatch("Gradients", "Float32 ()", $"{loss.DType} {loss.Shape}", $"the loss '{loss.Name}' is {loss.DType} {loss.Shape}, expected one float32 number of shape ()");
+        {
+            throw graph.Mismatch(
+                "Gradients", "Float32 ()", $"{loss.DType} {loss.Shape}",
+                $"the loss '{loss.Name}' is {loss.DType} {loss.Shape}, expected one float32 number of shape ()");
+        }
+
         _graph = graph;
         _loss = loss;
         _targets = withRespectTo.ToArray();

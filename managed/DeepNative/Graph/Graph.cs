@@ -167,7 +167,12 @@ public sealed class Graph
     internal void Store(Value value, Value target)
     {
         if (value.Shape != target.Shape || value.DType != target.DType)
-            throw this.Mismatch("Store", $"{target.DType} {target.Shape}", $"{value.DType} {value.Shape}", $"value '{value.Name}' is {value.DType} {value.Shape}, its tensor is {target.DType} {target.Shape}");
+        {
+            throw this.Mismatch(
+                "Store", $"{target.DType} {target.Shape}", $"{value.DType} {value.Shape}",
+                $"value '{value.Name}' is {value.DType} {value.Shape}, its tensor is {target.DType} {target.Shape}");
+        }
+
         Add(new StoreNode(this, value, target));
     }
 

@@ -15,7 +15,11 @@ internal static class GraphErrors
     public static void CheckRank(this Graph graph, string operatorName, string operand, Value value, int rank)
     {
         if (value.Shape.Rank != rank)
-            throw graph.Mismatch(operatorName, $"rank {rank}", $"rank {value.Shape.Rank}", $"{operand} has rank {value.Shape.Rank}, expected {rank}; {operand} is {value.Shape}");
+        {
+            throw graph.Mismatch(
+                operatorName, $"rank {rank}", $"rank {value.Shape.Rank}",
+                $"{operand} has rank {value.Shape.Rank}, expected {rank}; {operand} is {value.Shape}");
+        }
     }
 
     /// <summary>Checks the shape of an operand.</summary>
@@ -29,6 +33,10 @@ internal static class GraphErrors
     public static void CheckDType(this Graph graph, string operatorName, string operand, Value value, DType expected)
     {
         if (value.DType != expected)
-            throw graph.Mismatch(operatorName, expected.ToString(), value.DType.ToString(), $"{operand} is {value.DType}, expected {expected}; {operand} is {value.Shape}");
+        {
+            throw graph.Mismatch(
+                operatorName, expected.ToString(), value.DType.ToString(),
+                $"{operand} is {value.DType}, expected {expected}; {operand} is {value.Shape}");
+        }
     }
 }

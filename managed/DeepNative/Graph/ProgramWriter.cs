@@ -82,7 +82,8 @@ internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
             if (producer is BoundNode or ConstantNode || _stores.ContainsKey(source) || producer.Reads(target)) continue;
             var lastRead = LastRead(source);
             var seen = plan.Readers(target).Any(reader =>
-                reader != store && reader.Order > producer.Order && (reader.Order <= store.Order || (reader.Order <= lastRead && GraphPlan.Overwrites(reader, target))));
+                reader != store && reader.Order > producer.Order
+                && (reader.Order <= store.Order || (reader.Order <= lastRead && GraphPlan.Overwrites(reader, target))));
 
             // A value that lies in the target already would be overwritten by this producer, not by its store.
             var taken = _stores.Values.Any(other => other.Target == target && LastRead(other.Source) > producer.Order);

@@ -24,13 +24,20 @@ public static class BatchNorm
     /// <returns>The shape of x.</returns>
     /// <exception cref="ShapeException">The shapes do not fit, or a channel has fewer than two elements.</exception>
     /// <exception cref="ArgumentException">A running statistic is not a bound tensor.</exception>
-    public static Value Training(Value x, Value weight, Value bias, Value runningMean, Value runningVariance, float epsilon = 1e-5f, float momentum = 0.1f)
+    public static Value Training(
+        Value x, Value weight, Value bias, Value runningMean, Value runningVariance,
+        float epsilon = 1e-5f, float momentum = 0.1f)
     {
         Check(x, weight, bias, runningMean, runningVariance);
         BoundNode.Require(runningMean, nameof(runningMean));
         BoundNode.Require(runningVariance, nameof(runningVariance));
         if (x.Shape.Count / Math.Max(x.Shape[1], 1) < 2)
-            throw x.Graph.Mismatch(Title, "two or more elements a channel", $"{x.Shape}", $"a channel needs two or more elements to have a variance; input is {x.Shape}");
+        {
+            throw x.Graph.Mismatch(
+                Title, "two or more elements a channel", $"{x.Shape}",
+                $"a channel needs two or more elements to have a variance; input is {x.Shape}");
+        }
+
         return x.Graph.Add(new BatchNormTrainingNode(x, weight, bias, runningMean, runningVariance, epsilon, momentum)).Outputs[0];
     }
 
@@ -55,7 +62,12 @@ public static class BatchNorm
         var graph = x.Graph;
         graph.CheckDType(Title, "input", x, DType.Float32);
         if (x.Shape.Rank < 2)
-            throw graph.Mismatch(Title, "rank 2 or more", $"rank {x.Shape.Rank}", $"input has rank {x.Shape.Rank}, expected (N, C, ...); input is {x.Shape}");
+        {
+            throw graph.Mismatch(
+                Title, "rank 2 or more", $"rank {x.Shape.Rank}",
+                $"input has rank {x.Shape.Rank}, expected (N, C, ...); input is {x.Shape}");
+        }
+
         CheckChannels("weight", weight);
         CheckChannels("bias", bias);
         CheckChannels("running mean", runningMean);
@@ -66,7 +78,11 @@ public static class BatchNorm
             ArgumentNullException.ThrowIfNull(value);
             graph.CheckDType(Title, operand, value, DType.Float32);
             if (value.Shape != new Shape(x.Shape[1]))
-                throw graph.Mismatch(Title, $"{value.Shape.Count} channels", $"{x.Shape[1]} channels", $"input has {x.Shape[1]} channels, expected {value.Shape.Count}; input is {x.Shape}, {operand} {value.Shape}");
+            {
+                throw graph.Mismatch(
+                    Title, $"{value.Shape.Count} channels", $"{x.Shape[1]} channels",
+                    $"input has {x.Shape[1]} channels, expected {value.Shape.Count}; input is {x.Shape}, {operand} {value.Shape}");
+            }
         }
     }
 }

@@ -38,7 +38,9 @@ public static class Convolution
         if (x.Shape[1] != weight.Shape[1] * groups)
         {
             throw graph.Mismatch(
-                name, $"{weight.Shape[1] * groups} channels", $"{x.Shape[1]} channels", $"input has {x.Shape[1]} channels, expected {weight.Shape[1] * groups}; input is {x.Shape}, weight {weight.Shape}{GroupText(groups)}");
+                name, $"{weight.Shape[1] * groups} channels", $"{x.Shape[1]} channels",
+                $"input has {x.Shape[1]} channels, expected {weight.Shape[1] * groups}; "
+                + $"input is {x.Shape}, weight {weight.Shape}{GroupText(groups)}");
         }
 
         CheckGroups(graph, name, weight.Shape[0], groups, weight.Shape);
@@ -50,7 +52,9 @@ public static class Convolution
             if (extent < 1)
             {
                 throw graph.Mismatch(
-                    name, "a window inside the padded input", $"{x.Shape}", $"the window does not fit on axis {axis + 2}; input is {x.Shape}, weight {weight.Shape}, padding {window.PaddingBegin} and {window.PaddingEnd}, dilation {window.Dilation}");
+                    name, "a window inside the padded input", $"{x.Shape}",
+                    $"the window does not fit on axis {axis + 2}; input is {x.Shape}, weight {weight.Shape}, "
+                    + $"padding {window.PaddingBegin} and {window.PaddingEnd}, dilation {window.Dilation}");
             }
 
             shape = shape.With(axis + 2, extent);
@@ -75,7 +79,12 @@ public static class Convolution
         var (name, window) = Check(x, weight, geometry, "ConvTranspose");
         var graph = x.Graph;
         if (x.Shape[1] != weight.Shape[0])
-            throw graph.Mismatch(name, $"{weight.Shape[0]} channels", $"{x.Shape[1]} channels", $"input has {x.Shape[1]} channels, expected {weight.Shape[0]}; input is {x.Shape}, weight {weight.Shape}");
+        {
+            throw graph.Mismatch(
+                name, $"{weight.Shape[0]} channels", $"{x.Shape[1]} channels",
+                $"input has {x.Shape[1]} channels, expected {weight.Shape[0]}; input is {x.Shape}, weight {weight.Shape}");
+        }
+
         CheckGroups(graph, name, weight.Shape[0], window.Groups, weight.Shape);
         var channels = weight.Shape[1] * window.Groups;
         CheckBias(graph, name, bias, channels);
@@ -84,10 +93,21 @@ public static class Convolution
         for (var axis = 0; axis < window.SpatialRank; axis++)
         {
             if (extra[axis] >= window.Stride[axis])
-                throw graph.Mismatch(name, $"below the stride {window.Stride}", $"{outputPadding}", $"outputPadding is {outputPadding}, expected below the stride {window.Stride}");
+            {
+                throw graph.Mismatch(
+                    name, $"below the stride {window.Stride}", $"{outputPadding}",
+                    $"outputPadding is {outputPadding}, expected below the stride {window.Stride}");
+            }
+
             var extent = window.InputExtent(axis, x.Shape[axis + 2], weight.Shape[axis + 2]) + extra[axis];
             if (extent < 1)
-                throw graph.Mismatch(name, "an output of 1 or more", $"{extent}", $"axis {axis + 2} of the output is {extent}; input is {x.Shape}, weight {weight.Shape}, padding {window.PaddingBegin} and {window.PaddingEnd}");
+            {
+                throw graph.Mismatch(
+                    name, "an output of 1 or more", $"{extent}",
+                    $"axis {axis + 2} of the output is {extent}; input is {x.Shape}, weight {weight.Shape}, "
+                    + $"padding {window.PaddingBegin} and {window.PaddingEnd}");
+            }
+
             shape = shape.With(axis + 2, extent);
         }
 
@@ -109,7 +129,12 @@ public static class Convolution
         ArgumentNullException.ThrowIfNull(weight);
         var graph = x.Graph;
         if (x.Shape.Rank is < 3 or > 5)
-            throw graph.Mismatch(title, "rank 3 to 5", $"rank {x.Shape.Rank}", $"input has rank {x.Shape.Rank}, expected (N, C, spatial...) with one to three spatial axes; input is {x.Shape}");
+        {
+            throw graph.Mismatch(
+                title, "rank 3 to 5", $"rank {x.Shape.Rank}",
+                $"input has rank {x.Shape.Rank}, expected (N, C, spatial...) with one to three spatial axes; input is {x.Shape}");
+        }
+
         var name = $"{title}{x.Shape.Rank - 2}d";
         graph.CheckDType(name, "input", x, DType.Float32);
         graph.CheckDType(name, "weight", weight, DType.Float32);
@@ -120,7 +145,11 @@ public static class Convolution
     private static void CheckGroups(Graph graph, string name, long channels, int groups, Shape weight)
     {
         if (channels % groups != 0)
-            throw graph.Mismatch(name, $"a multiple of {groups} groups", $"{channels}", $"{channels} channels are not a multiple of {groups} groups; weight is {weight}");
+        {
+            throw graph.Mismatch(
+                name, $"a multiple of {groups} groups", $"{channels}",
+                $"{channels} channels are not a multiple of {groups} groups; weight is {weight}");
+        }
     }
 
     private static void CheckBias(Graph graph, string name, Value? bias, long channels)

@@ -28,13 +28,19 @@ public static class MatMul
         if (depthA != depthB)
         {
             throw graph.Mismatch(
-                MatMulNode.Title, $"depth {depthB}", $"depth {depthA}", $"input has {depthA} features, expected {depthB}; input is {Text(a, transposeA)}, weight {Text(b, transposeB)}");
+                MatMulNode.Title, $"depth {depthB}", $"depth {depthA}",
+                $"input has {depthA} features, expected {depthB}; input is {Text(a, transposeA)}, weight {Text(b, transposeB)}");
         }
 
         var batchA = a.Shape.Until(a.Shape.Rank - 2);
         var batchB = b.Shape.Until(b.Shape.Rank - 2);
         if (batchA != batchB && batchA.Rank > 0 && batchB.Rank > 0)
-            throw graph.Mismatch(MatMulNode.Title, batchA.ToString(), batchB.ToString(), $"leading dimensions {batchA} and {batchB} differ; a is {a.Shape}, b is {b.Shape}");
+        {
+            throw graph.Mismatch(
+                MatMulNode.Title, batchA.ToString(), batchB.ToString(),
+                $"leading dimensions {batchA} and {batchB} differ; a is {a.Shape}, b is {b.Shape}");
+        }
+
         if (bias is not null)
         {
             graph.CheckDType(MatMulNode.Title, "bias", bias, DType.Float32);
@@ -48,7 +54,11 @@ public static class MatMul
         {
             graph.CheckDType(MatMulNode.Title, operand, value, DType.Float32);
             if (value.Shape.Rank < 2)
-                throw graph.Mismatch(MatMulNode.Title, "rank 2 or more", $"rank {value.Shape.Rank}", $"{operand} has rank {value.Shape.Rank}, expected 2 or more; {operand} is {value.Shape}");
+            {
+                throw graph.Mismatch(
+                    MatMulNode.Title, "rank 2 or more", $"rank {value.Shape.Rank}",
+                    $"{operand} has rank {value.Shape.Rank}, expected 2 or more; {operand} is {value.Shape}");
+            }
         }
     }
 

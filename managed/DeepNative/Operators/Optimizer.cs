@@ -25,7 +25,8 @@ public static class Optimizer
     /// <param name="weightDecay">0: none.</param>
     /// <param name="nesterov">Whether to look ahead (Nesterov).</param>
     public static void Sgd(
-        Value learningRate, IReadOnlyList<Value> parameters, IReadOnlyList<Value> gradients, IReadOnlyList<Value> velocities, float momentum = 0f, float weightDecay = 0f, bool nesterov = false)
+        Value learningRate, IReadOnlyList<Value> parameters, IReadOnlyList<Value> gradients, IReadOnlyList<Value> velocities,
+        float momentum = 0f, float weightDecay = 0f, bool nesterov = false)
     {
         ArgumentNullException.ThrowIfNull(velocities);
         if (momentum == 0f && velocities.Count > 0)
@@ -57,7 +58,9 @@ public static class Optimizer
     /// <param name="weightDecay">0: none.</param>
     /// <param name="decoupled">Whether weight decay stays out of the moments.</param>
     public static void Adam(
-        Value learningRate, Value step, IReadOnlyList<Value> parameters, IReadOnlyList<Value> gradients, IReadOnlyList<Value> firstMoments, IReadOnlyList<Value> secondMoments, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0f, bool decoupled = false)
+        Value learningRate, Value step, IReadOnlyList<Value> parameters, IReadOnlyList<Value> gradients,
+        IReadOnlyList<Value> firstMoments, IReadOnlyList<Value> secondMoments,
+        float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0f, bool decoupled = false)
     {
         ArgumentNullException.ThrowIfNull(step);
         var rule = new OptimizerAttributes
@@ -73,7 +76,8 @@ public static class Optimizer
     }
 
     private static void Add(
-        OptimizerAttributes rule, Value learningRate, Value? step, IReadOnlyList<Value> parameters, IReadOnlyList<Value> gradients, ReadOnlySpan<(string Name, IReadOnlyList<Value> Values)> states)
+        OptimizerAttributes rule, Value learningRate, Value? step, IReadOnlyList<Value> parameters, IReadOnlyList<Value> gradients,
+        ReadOnlySpan<(string Name, IReadOnlyList<Value> Values)> states)
     {
         ArgumentNullException.ThrowIfNull(learningRate);
         ArgumentNullException.ThrowIfNull(parameters);

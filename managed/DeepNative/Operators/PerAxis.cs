@@ -79,7 +79,12 @@ public readonly struct PerAxis : IEquatable<PerAxis>
     internal Shape Resolve(Graph graph, string operatorName, string what, int spatialRank, int minimum)
     {
         if (Count != 0 && Count != spatialRank)
-            throw graph.Mismatch(operatorName, $"{spatialRank} numbers", $"{Count} numbers", $"{what} is {this}, expected one number or {spatialRank}");
+        {
+            throw graph.Mismatch(
+                operatorName, $"{spatialRank} numbers", $"{Count} numbers",
+                $"{what} is {this}, expected one number or {spatialRank}");
+        }
+
         Span<long> extents = stackalloc long[spatialRank];
         for (var axis = 0; axis < spatialRank; axis++)
         {

@@ -8,7 +8,8 @@ internal sealed class PointwiseNode : Node
     private readonly string _operatorName;
     private readonly Expression? _derivativeByOutput;
 
-    private PointwiseNode(Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value> inputs, Shape shape, ReadOnlySpan<DType> dtypes, Expression? derivativeByOutput)
+    private PointwiseNode(
+        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value> inputs, Shape shape, ReadOnlySpan<DType> dtypes, Expression? derivativeByOutput)
         : base(graph, [.. inputs])
     {
         _operatorName = operatorName;
@@ -35,7 +36,8 @@ internal sealed class PointwiseNode : Node
     /// For an expression of one input: its gradient as an expression of the output's gradient (input 0) and
     /// the output (input 1), where that is better than the generic rules.
     /// </param>
-    public static Value Create(Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? derivativeByOutput = null)
+    public static Value Create(
+        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? derivativeByOutput = null)
     {
         var shape = BroadcastShape(graph, operatorName, inputs);
         var (normal, used) = Normalize(expression, inputs, shape);
@@ -169,7 +171,9 @@ internal sealed class PointwiseNode : Node
             if (!Shape.TryBroadcast(shape, input.Shape, out var wider))
             {
                 var shapes = string.Join(" and ", inputs.ToArray().OfType<Value>().Select(i => i.Shape));
-                throw graph.Mismatch(operatorName, $"a shape that broadcasts with {shape}", input.Shape.ToString(), $"shapes {shapes} do not broadcast: two dimensions differ and neither is 1");
+                throw graph.Mismatch(
+                    operatorName, $"a shape that broadcasts with {shape}", input.Shape.ToString(),
+                    $"shapes {shapes} do not broadcast: two dimensions differ and neither is 1");
             }
 
             shape = wider;

@@ -48,7 +48,8 @@ public static class Pooling
         var kernel = x.Shape.From(2);
         if (kernel.Count == 0)
             throw x.Graph.Mismatch("GlobalAvgPool", "one or more elements", "none", $"there is nothing to average; input is {x.Shape}");
-        return x.Graph.Add(new PoolingNode("GlobalAvgPool", x, new PoolWindow(PoolingMode.Average, kernel, one, none, none), x.Shape.Until(2).Concat(one))).Outputs[0];
+        var window = new PoolWindow(PoolingMode.Average, kernel, one, none, none);
+        return x.Graph.Add(new PoolingNode("GlobalAvgPool", x, window, x.Shape.Until(2).Concat(one))).Outputs[0];
     }
 
     private static Value TwoDimensional(PoolingMode mode, Value x, PoolGeometry geometry)
@@ -80,10 +81,22 @@ public static class Pooling
             var slack = extent + window.PaddingBegin[axis] + window.PaddingEnd[axis] - window.Kernel[axis];
             var count = slack < 0 ? 0 : slack / window.Stride[axis] + 1;
             if (count < 1)
-                throw graph.Mismatch(name, "a window inside the padded input", $"{x.Shape}", $"the window {window.Kernel} does not fit on axis {axis + 2}; input is {x.Shape}, padding {window.PaddingBegin} and {window.PaddingEnd}");
+            {
+                throw graph.Mismatch(
+                    name, "a window inside the padded input", $"{x.Shape}",
+                    $"the window {window.Kernel} does not fit on axis {axis + 2}; "
+                    + $"input is {x.Shape}, padding {window.PaddingBegin} and {window.PaddingEnd}");
+            }
+
             var last = (count - 1) * window.Stride[axis] - window.PaddingBegin[axis];
             if (window.PaddingBegin[axis] >= window.Kernel[axis] || last >= extent)
-                throw graph.Mismatch(name, "padding below the kernel", $"padding {window.PaddingBegin} and {window.PaddingEnd}", $"a window lies wholly in the padding of axis {axis + 2}; kernel {window.Kernel}, padding {window.PaddingBegin} and {window.PaddingEnd}, input is {x.Shape}");
+            {
+                throw graph.Mismatch(
+                    name, "padding below the kernel", $"padding {window.PaddingBegin} and {window.PaddingEnd}",
+                    $"a window lies wholly in the padding of axis {axis + 2}; "
+                    + $"kernel {window.Kernel}, padding {window.PaddingBegin} and {window.PaddingEnd}, input is {x.Shape}");
+            }
+
             shape = shape.With(axis + 2, count);
         }
 
@@ -93,7 +106,12 @@ public static class Pooling
     private static int SpatialRank(string name, Value x)
     {
         if (x.Shape.Rank is < 3 or > 5)
-            throw x.Graph.Mismatch(name, "rank 3 to 5", $"rank {x.Shape.Rank}", $"input has rank {x.Shape.Rank}, expected (N, C, spatial...) with one to three spatial axes; input is {x.Shape}");
+        {
+            throw x.Graph.Mismatch(
+                name, "rank 3 to 5", $"rank {x.Shape.Rank}",
+                $"input has rank {x.Shape.Rank}, expected (N, C, spatial...) with one to three spatial axes; input is {x.Shape}");
+        }
+
         return x.Shape.Rank - 2;
     }
 

@@ -62,7 +62,12 @@ public static class Reduce
         foreach (var axis in axes)
         {
             if (axis < 0 || axis >= x.Shape.Rank)
-                throw graph.Mismatch(mode.ToString(), $"an axis from 0 to {x.Shape.Rank - 1}", $"axis {axis}", $"axis {axis} does not exist; input is {x.Shape}");
+            {
+                throw graph.Mismatch(
+                    mode.ToString(), $"an axis from 0 to {x.Shape.Rank - 1}", $"axis {axis}",
+                    $"axis {axis} does not exist; input is {x.Shape}");
+            }
+
             if ((mask & (1 << axis)) != 0)
                 throw graph.Mismatch(mode.ToString(), "each axis once", $"axis {axis} twice", $"axis {axis} is named twice; input is {x.Shape}");
             mask |= 1 << axis;

@@ -14,7 +14,12 @@ public static class Reshape
     {
         ArgumentNullException.ThrowIfNull(x);
         if (x.Shape.Count != shape.Count)
-            throw x.Graph.Mismatch("Reshape", $"{x.Shape.Count} elements", $"{shape.Count} elements", $"{shape} has {shape.Count} elements, the input {x.Shape} has {x.Shape.Count}");
+        {
+            throw x.Graph.Mismatch(
+                "Reshape", $"{x.Shape.Count} elements", $"{shape.Count} elements",
+                $"{shape} has {shape.Count} elements, the input {x.Shape} has {x.Shape.Count}");
+        }
+
         if (x.Producer is ReshapeNode inner) x = inner.Inputs[0]!;
         return x.Shape == shape ? x : x.Graph.Add(new ReshapeNode(x, shape)).Outputs[0];
     }
@@ -29,7 +34,12 @@ public static class Reshape
         ArgumentNullException.ThrowIfNull(x);
         ArgumentOutOfRangeException.ThrowIfNegative(fromAxis);
         if (fromAxis > x.Shape.Rank)
-            throw x.Graph.Mismatch("Flatten", $"rank {fromAxis} or more", $"rank {x.Shape.Rank}", $"input has rank {x.Shape.Rank}, expected {fromAxis} or more; input is {x.Shape}");
+        {
+            throw x.Graph.Mismatch(
+                "Flatten", $"rank {fromAxis} or more", $"rank {x.Shape.Rank}",
+                $"input has rank {x.Shape.Rank}, expected {fromAxis} or more; input is {x.Shape}");
+        }
+
         return To(x, x.Shape.Until(fromAxis).Concat(new Shape(x.Shape.From(fromAxis).Count)));
     }
 }

@@ -37,10 +37,20 @@ public static class Softmax
         graph.CheckDType(Title, "logits", logits, DType.Float32);
         graph.CheckDType(Title, "labels", labels, DType.Int32);
         if (logits.Shape.Rank < 2 || logits.Shape.Count == 0)
-            throw graph.Mismatch(Title, "(N, C, ...), not empty", $"{logits.Shape}", $"logits are {logits.Shape}, expected (N, C, ...) with one or more elements");
+        {
+            throw graph.Mismatch(
+                Title, "(N, C, ...), not empty", $"{logits.Shape}",
+                $"logits are {logits.Shape}, expected (N, C, ...) with one or more elements");
+        }
+
         var shape = logits.Shape.Until(1).Concat(logits.Shape.From(2));
         if (labels.Shape != shape)
-            throw graph.Mismatch(Title, shape.ToString(), labels.Shape.ToString(), $"labels are {labels.Shape}, expected {shape}; logits are {logits.Shape}");
+        {
+            throw graph.Mismatch(
+                Title, shape.ToString(), labels.Shape.ToString(),
+                $"labels are {labels.Shape}, expected {shape}; logits are {logits.Shape}");
+        }
+
         if (weight is not null)
         {
             graph.CheckDType(Title, "weight", weight, DType.Float32);
