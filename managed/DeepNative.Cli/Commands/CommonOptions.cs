@@ -84,7 +84,10 @@ internal static class CommonOptions
 
     /// <summary>A device as commands name it.</summary>
     public static string Describe(Device device) =>
-        device.Info.ThreadCount > 0
-            ? $"{device.Info.Name}: {device.Info.Description}, {device.Info.ThreadCount} threads"
-            : $"{device.Info.Name}: {device.Info.Description}";
+        device.Info.ThreadCount switch
+        {
+            0 => $"{device.Info.Name}: {device.Info.Description}",
+            1 => $"{device.Info.Name}: {device.Info.Description}, 1 thread",
+            _ => $"{device.Info.Name}: {device.Info.Description}, {device.Info.ThreadCount} threads",
+        };
 }

@@ -47,10 +47,10 @@ internal sealed class TrainingSession(
             Normalization = Normalization(data.Train),
             ModelName = model.Name,
         });
-        if (Resumed is not null) trainer.Resume(Resumed.Checkpoint);
+        var before = Resumed?.ReadMetrics() ?? new RunMetrics { Epochs = [] };
+        if (Resumed is not null) Resume(trainer, Resumed, before);
         var run = Resumed ?? RunFolder.Create(RunName, model.Name);
         run.Write(Configuration with { InputMean = Floats(data.Train.Mean), InputDeviation = Floats(data.Train.Std) });
-        var before = Resumed is null ? new RunMetrics { Epochs = [] } : run.ReadMetrics();
         using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress);
         var fit = progress.Show(() => trainer.Fit(
             data.Train, Configuration.Epochs, Configuration.Batch, progress: progress,
@@ -59,7 +59,7 @@ internal sealed class TrainingSession(
         var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
-        terminal.Line(Summary(fit, test));
+        terminal.Line(Summary(fit, metrics));
         terminal.Line(fit.Completed
             ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, metrics.json, config.json"
             : $"interrupted; {run.Checkpoint} holds the state. To go on: ./deepnative train --resume --name {run.Name}");
@@ -67,12 +67,20 @@ internal sealed class TrainingSession(
         return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;
     }
 
-    private static string Summary(FitResult fit, EvaluationResult? test)
+    private void Resume(Trainer trainer, RunFolder run, RunMetrics before)
     {
-        var error = test is null ? "" : string.Create(CultureInfo.InvariantCulture, $"test error {test.Error:P2}, ");
+        trainer.Resume(run.Checkpoint);
+        // One that was ended between its last epoch and the test still has something to do.
+        if (trainer.Epoch > Configuration.Epochs || (trainer.Epoch == Configuration.Epochs && before.Completed))
+            throw new UsageException($"the run '{run.Name}' has done {trainer.Epoch} epochs of {Configuration.Epochs}; --epochs asks for more");
+    }
+
+    private static string Summary(FitResult fit, RunMetrics metrics)
+    {
+        var error = metrics.TestError is { } value ? string.Create(CultureInfo.InvariantCulture, $"test error {value:P2}, ") : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"train loss {fit.Loss:0.0000}, {error}{Units.Rate(fit.ImagesPerSecond)} images/s, {Units.Time(fit.Seconds)}, first step after {Units.Time(fit.FirstStepSeconds)}");
+            $"train loss {metrics.TrainLoss:0.0000}, {error}{Units.Rate(fit.ImagesPerSecond)} images/s, {Units.Time(fit.Seconds)}, first step after {Units.Time(fit.FirstStepSeconds)}");
     }
 
     private Measurement Measure(FitResult fit, RunMetrics metrics) => new()

@@ -77,7 +77,7 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         {
             Epochs = _epochs,
             Completed = fit.Completed,
-            TrainLoss = Measurement.Finite(fit.Loss),
+            TrainLoss = Measurement.Finite(fit.Loss) ?? _epochs.LastOrDefault()?.TrainLoss,
             TestLoss = test is null ? null : Measurement.Finite(test.Loss),
             TestError = test is null ? null : Measurement.Finite(test.Error),
             Seconds = _secondsBefore + fit.Seconds,

@@ -32,6 +32,7 @@ internal static class Units
     /// <returns>The text.</returns>
     public static string Time(double seconds) => seconds switch
     {
+        double.NaN => "-",
         < 1e-3 => Significant(seconds * 1e6) + " us",
         < 1 => Significant(seconds * 1e3) + " ms",
         _ => Significant(seconds) + " s",

@@ -88,6 +88,28 @@ public class TrainingSessionTests
     }
 
     [Test]
+    public void A_run_that_is_done_is_not_resumed()
+    {
+        Assert.That(Session("done", epochs: 2).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(() => Session("done", epochs: 2, resume: true).Train(), Throws.InstanceOf<UsageException>().With.Message.Contains("--epochs"));
+        Assert.That(() => Session("done", epochs: 1, resume: true).Train(), Throws.InstanceOf<UsageException>().With.Message.Contains("--epochs"));
+    }
+
+    [Test]
+    public void A_run_that_was_ended_before_its_test_is_finished()
+    {
+        Assert.That(Session("untested", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        var run = RunFolder.Find("untested")!;
+        var complete = run.ReadMetrics();
+        run.Write(complete with { Completed = false, TestError = null, TestLoss = null });
+        File.Delete(run.Weights);
+        Assert.That(Session("untested", epochs: 1, resume: true).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(File.Exists(run.Weights));
+        var finished = run.ReadMetrics();
+        Assert.That((finished.Completed, finished.TestError, finished.TrainLoss), Is.EqualTo((true, complete.TestError, complete.TrainLoss)));
+    }
+
+    [Test]
     public void A_resumed_run_keeps_its_settings()
     {
         Assert.That(Session("settings", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
