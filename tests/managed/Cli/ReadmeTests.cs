@@ -1,0 +1,51 @@
+using System.Runtime.CompilerServices;
+using DeepNative.Data;
+using DeepNative.Layers;
+using DeepNative.Losses;
+using DeepNative.Optimizers;
+using DeepNative.Training;
+
+namespace DeepNative.Tests.Cli;
+
+/// <summary>The code that README.md shows is the code below, which is compiled.</summary>
+[TestFixture]
+public class ReadmeTests
+{
+    // Not run here: it trains for a while and fetches MNIST.
+    internal static void Example()
+    {
+        using var device = Device.Best();
+        var data  = Mnist.Load();
+        var model = new Sequential(new Conv2d(1, 32, kernel: 5), new MaxPool2d(3), new ReLU(), new Conv2d(32, 64, kernel: 5), new MaxPool2d(2),
+                                   new ReLU(), new Flatten(), new Linear(256, 200), new ReLU(), new Linear(200, 10));
+        using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), new Sgd(learningRate: 0.1f), device, seed: 1);
+        trainer.Fit(data.Train, epochs: 10, batch: 100, progress: Console.WriteLine);
+        Console.WriteLine($"test error {trainer.Evaluate(data.Test).Error:P2}");
+        trainer.Save("mnist.safetensors");
+    }
+
+    [Test]
+    public void The_example_is_compiled()
+    {
+        var shown = Readme().Split("```csharp")[1].Split("```")[0].Trim().Split('\n');
+        var source = string.Join('\n', File.ReadAllLines(ThisFile()).Select(line => line.Trim()));
+        Assert.That(shown, Has.Length.GreaterThanOrEqualTo(8));
+        Assert.That(source, Does.Contain(string.Join('\n', shown.Select(line => line.Trim()))));
+    }
+
+    [Test]
+    public void Every_command_is_named()
+    {
+        var readme = Readme();
+        var (_, help, _) = CommandLineTests.Run("--help");
+        var commands = help.Split("Commands:")[1].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(line => line.Split(' ')[0]).ToArray();
+        Assert.That(commands, Does.Contain("train").And.Contain("bench"));
+        foreach (var command in commands) Assert.That(readme, Does.Contain($"`{command}"), command);
+    }
+
+    private static string Readme() =>
+        File.ReadAllText(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", "README.md"));
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
+}
