@@ -97,23 +97,24 @@ internal sealed class BenchCommand : Command
         return ExitCodes.Success;
     }
 
+    // Seconds of each step; as many steps as asked for, or as take some seconds.
     private static double[] Measure(BenchStep step, int warmup, int? asked)
     {
-        var start = Stopwatch.GetTimestamp();
         for (var i = 0; i < warmup; i++) step.Run();
-        step.Run();
-        var estimate = Stopwatch.GetElapsedTime(start).TotalSeconds / (warmup + 1);
-        var times = new double[asked ?? (int)Math.Clamp(DefaultSeconds / estimate, FewestSteps, MostSteps)];
-        var last = Stopwatch.GetTimestamp();
-        for (var i = 0; i < times.Length; i++)
+        var times = new double[asked ?? MostSteps];
+        var count = 0;
+        var start = Stopwatch.GetTimestamp();
+        var last = start;
+        while (count < times.Length)
         {
             step.Run();
             var now = Stopwatch.GetTimestamp();
-            times[i] = Stopwatch.GetElapsedTime(last, now).TotalSeconds;
+            times[count++] = Stopwatch.GetElapsedTime(last, now).TotalSeconds;
             last = now;
+            if (asked is null && count >= FewestSteps && Stopwatch.GetElapsedTime(start, now).TotalSeconds >= DefaultSeconds) break;
         }
 
-        return times;
+        return times[..count];
     }
 
     private static double Quantile(double[] sorted, double fraction) => sorted[(int)Math.Round(fraction * (sorted.Length - 1))];
