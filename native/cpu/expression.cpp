@@ -1,6 +1,7 @@
 #include "cpu/expression.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -50,6 +51,21 @@ int operand_count(int32_t opcode) {
   return find_binary(opcode) ? 2 : 1;
 }
 
+// The upper half of a float, rounded to nearest even.
+struct BFloat16 {
+  uint16_t bits;
+  BFloat16() = default;
+  explicit BFloat16(float value) {
+    uint32_t word = std::bit_cast<uint32_t>(value);
+    if (std::isnan(value))
+      word |= 0x00400000u;  // stays a NaN when cut
+    else
+      word += 0x7fffu + (word >> 16 & 1);
+    bits = (uint16_t)(word >> 16);
+  }
+  explicit operator float() const { return std::bit_cast<float>((uint32_t)bits << 16); }
+};
+
 float load_as_float(const void* data, DType dtype, int64_t index) {
   switch (dtype) {
     case DN_DTYPE_F32:
@@ -62,9 +78,12 @@ float load_as_float(const void* data, DType dtype, int64_t index) {
       return (float)static_cast<const int32_t*>(data)[index];
     case DN_DTYPE_I64:
       return (float)static_cast<const int64_t*>(data)[index];
-    default:
-      fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
+    case DN_DTYPE_F16:
+      return (float)static_cast<const _Float16*>(data)[index];
+    case DN_DTYPE_BF16:
+      return (float)static_cast<const BFloat16*>(data)[index];
   }
+  fail(DN_INTERNAL, "dtype ", (int)dtype);
 }
 
 template <typename T>
@@ -88,6 +107,12 @@ void narrow(const float* in, int64_t begin, int64_t count, void* data) {
   }
 }
 
+template <typename T>
+void round_to(const float* in, int64_t begin, int64_t count, void* data) {
+  T* out = static_cast<T*>(data) + begin;
+  for (int64_t i = 0; i < count; ++i) out[i] = (T)in[i];
+}
+
 void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
   switch (dtype) {
     case DN_DTYPE_F32:
@@ -105,8 +130,12 @@ void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* 
     case DN_DTYPE_I64:
       narrow<int64_t>(in, begin, count, data);
       break;
-    default:
-      fail(DN_UNSUPPORTED, "device 'cpu' does not write ", name_of(dtype));
+    case DN_DTYPE_F16:
+      round_to<_Float16>(in, begin, count, data);
+      break;
+    case DN_DTYPE_BF16:
+      round_to<BFloat16>(in, begin, count, data);
+      break;
   }
 }
 
@@ -124,8 +153,14 @@ void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, 
     case DN_DTYPE_I64:
       widen<int64_t>(data, begin, count, out);
       break;
-    default:
-      fail(DN_UNSUPPORTED, "device 'cpu' does not read ", name_of(dtype));
+    case DN_DTYPE_F16:
+      widen<_Float16>(data, begin, count, out);
+      break;
+    case DN_DTYPE_BF16:
+      widen<BFloat16>(data, begin, count, out);
+      break;
+    case DN_DTYPE_F32:
+      break;  // read in place
   }
 }
 

@@ -131,14 +131,6 @@ LayoutRef common_layout(const CompileView& view, const Operator& op, const Shape
   return common;
 }
 
-std::string refuse(const CompileView& view, int op) {
-  for (const auto* ids : {&view.op(op).inputs(), &view.op(op).outputs()})
-    for (int id : *ids)
-      if (view.tensor(id).dtype == DN_DTYPE_F16 || view.tensor(id).dtype == DN_DTYPE_BF16)
-        return text("has no conversion for ", dn::name_of(view.tensor(id).dtype));
-  return {};
-}
-
 KernelPlan plan(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const Shape& shape = view.tensor(operation.output(0)).shape;
@@ -173,7 +165,7 @@ KernelPlan plan(const CompileView& view, int op) {
   return result;
 }
 
-const RegisterOperator pointwise({"own:expression", DN_OPERATOR_POINTWISE, 100, refuse, plan});
+const RegisterOperator pointwise({"own:expression", DN_OPERATOR_POINTWISE, 100, nullptr, plan});
 
 }  // namespace
 

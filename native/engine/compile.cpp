@@ -259,12 +259,13 @@ class Compiler final : public CompileView {
     const int source = op(index).input(0), target = op(index).output(0);
     const Location location = place_input({source, nullptr});
     --uses_left_[source];
-    if (program_.tensor(target).transient() && location.buffer != kNone) {
-      buffers_[location.buffer].tensors.push_back(target);
+    const bool unchanging = program_.tensor(source).producer == kNone;
+    if (program_.tensor(target).transient() && (location.buffer != kNone || unchanging)) {
+      if (location.buffer != kNone) buffers_[location.buffer].tensors.push_back(target);
       copies_[target] = {{nullptr, location}};
       return;
     }
-    // A persistent tensor on either side keeps memory of its own.
+    // A result, or a tensor that the program also writes, is copied.
     Draft draft;
     if (!program_.tensor(target).transient()) {
       if (free(target)) copies_[target] = {{nullptr, {kNone, target}}};

@@ -29,9 +29,6 @@ internal sealed class CaseBuilder(Device? device, bool training = true)
     /// <summary>Whether a derivative exists and is smooth at the inputs.</summary>
     public bool HasDerivative { get; set; } = true;
 
-    /// <summary>Whether a device may have no kernel for it.</summary>
-    public bool MayBeUnsupported { get; set; }
-
     /// <summary>Whether a result may be mostly zeros.</summary>
     public bool MayBeZero { get; set; }
 
