@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
@@ -37,6 +38,26 @@ fs::path own_folder() {
   return path.empty() ? fs::path(info.dli_fname).parent_path() : path.parent_path();
 }
 
+// GNU OpenMP reads its settings when it is loaded, with the first device that uses it. By default
+// its threads wait by spinning for some ten milliseconds, which beside any other busy process keeps
+// the core from the very thread that is waited for. With this many turns (tens of microseconds,
+// more than passes between two kernels) they go to sleep instead. The user's own settings stay.
+class SpinBriefly {
+ public:
+  SpinBriefly() : active_(!std::getenv(kSpinCount) && !std::getenv("OMP_WAIT_POLICY")) {
+    if (active_) setenv(kSpinCount, "1000", 0);
+  }
+  ~SpinBriefly() {
+    if (active_) unsetenv(kSpinCount);
+  }
+  SpinBriefly(const SpinBriefly&) = delete;
+  SpinBriefly& operator=(const SpinBriefly&) = delete;
+
+ private:
+  static constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
+  bool active_;
+};
+
 void load(const fs::path& path, const std::string& kind, std::vector<Entry>& entries) {
   Entry entry;
   entry.kind = kind;
@@ -44,6 +65,7 @@ void load(const fs::path& path, const std::string& kind, std::vector<Entry>& ent
     entry.reason = std::move(reason);
     entries.push_back(entry);
   };
+  const SpinBriefly spin;
   // Never unloaded: OpenMP's and oneDNN's threads outlive any device.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return refuse(dlerror());
