@@ -45,7 +45,7 @@ fs::path own_folder() {
 class SpinBriefly {
  public:
   SpinBriefly() : active_(!std::getenv(kSpinCount) && !std::getenv("OMP_WAIT_POLICY")) {
-    if (active_) setenv(kSpinCount, "1000", 0);
+    if (active_) setenv(kSpinCount, "3000", 0);
   }
   ~SpinBriefly() {
     if (active_) unsetenv(kSpinCount);
