@@ -18,9 +18,10 @@ struct NamedTag {
   int block;  // channels side by side; -1: all; 0: not an activation's layout
 };
 
+constexpr const char* kTransposed = "ba";
+
 // The layouts that have a name in reports; others are called by their inner blocks.
-constexpr NamedTag kTags[] = {{Tag::ba, "ba", 2, 0},
-                              {Tag::nwc, "nwc", 3, -1},
+constexpr NamedTag kTags[] = {{Tag::nwc, "nwc", 3, -1},
                               {Tag::nCw16c, "nCw16c", 3, 16},
                               {Tag::nCw8c, "nCw8c", 3, 8},
                               {Tag::nhwc, "nhwc", 4, -1},
@@ -88,11 +89,25 @@ LayoutRef layout_of(const memory::desc& desc) {
     const bool padded = block > 0 && dims[1] % block != 0;
     return std::make_shared<DnnlLayout>(desc, named.name, padded ? 0 : block);
   }
+  if (dims.size() == 2 && onednn::inner_blocks(desc).empty() && onednn::strides(desc)[0] == 1)
+    return std::make_shared<DnnlLayout>(desc, kTransposed, 0);
   return std::make_shared<DnnlLayout>(desc, "blocked" + onednn::inner_blocks(desc), 0);
 }
 
 LayoutRef layout_of(DType dtype, const Shape& shape, Tag tag) {
   return layout_of(memory::desc(dnnl_dims(shape), dnnl_type(dtype), tag));
+}
+
+LayoutRef transposed_matrix(const Shape& shape) {
+  constexpr int64_t kLine = 16;  // floats in a cache line
+  const bool align = shape[0] >= 4 * kLine;
+  const int64_t distance = align ? (shape[0] + kLine - 1) / kLine * kLine : shape[0];
+  return layout_of(memory::desc(dnnl_dims(shape), memory::data_type::f32, {1, distance}));
+}
+
+int64_t column_distance(const LayoutRef& layout) {
+  if (!layout || layout->name() != kTransposed) return 0;
+  return onednn::strides(static_cast<const DnnlLayout&>(*layout).desc())[1];
 }
 
 std::optional<ChannelView> channel_view(const Shape& shape, const LayoutRef& layout) {

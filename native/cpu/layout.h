@@ -38,6 +38,11 @@ dnnl::memory::desc row_major(dnnl::memory::data_type type, const dnnl::memory::d
 LayoutRef layout_of(const dnnl::memory::desc& desc);
 LayoutRef layout_of(DType dtype, const Shape& shape, dnnl::memory::format_tag tag);
 
+// A matrix stored column by column ("ba"). Columns of some length start on whole cache lines.
+LayoutRef transposed_matrix(const Shape& shape);
+// The distance of its columns in elements; 0 for any other layout.
+int64_t column_distance(const LayoutRef& layout);
+
 // An activation (N, C, spatial...) as (batch, blocks, positions, block): block channels lie side by
 // side at each position. Row-major is block 1, channels last block C, nChw16c block 16.
 struct ChannelView {

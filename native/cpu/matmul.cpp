@@ -21,9 +21,13 @@ Sizes sizes_of(const CompileView& view, int op) {
   return s;
 }
 
-// A matrix that is stored row-major, or column by column ("ba").
 bool is_transposed(const LayoutRef& layout) {
-  return layout && layout->name() == "ba";
+  return column_distance(layout) > 0;
+}
+
+// The distance of a matrix's rows, or of its columns where it is stored by columns.
+int64_t leading(const Shape& shape, const LayoutRef& layout) {
+  return is_transposed(layout) ? column_distance(layout) : shape[shape.rank() - 1];
 }
 
 // A weight read by x W^T and by g W is best stored as its transpose: both the forward product and
@@ -31,9 +35,7 @@ bool is_transposed(const LayoutRef& layout) {
 LayoutRef matrix_layout(const CompileView& view, int tensor, bool prefer_transposed) {
   const TensorDeclaration& declaration = view.tensor(tensor);
   if (declaration.shape.rank() != 2) return nullptr;
-  const LayoutRef transposed =
-      layout_of(declaration.dtype, declaration.shape, dnnl::memory::format_tag::ba);
-  if (view.free(tensor)) return prefer_transposed ? transposed : nullptr;
+  if (view.free(tensor)) return prefer_transposed ? transposed_matrix(declaration.shape) : nullptr;
   return is_transposed(view.layout(tensor)) ? view.layout(tensor) : nullptr;
 }
 
@@ -78,8 +80,8 @@ KernelPlan plan_gemm(const CompileView& view, int op, int bias_gradient) {
   const bool transpose_b = (attributes.transpose_b != 0) != is_transposed(b_layout);
   p.transpose_a = transpose_a ? Transpose::Yes : Transpose::No;
   p.transpose_b = transpose_b ? Transpose::Yes : Transpose::No;
-  p.lda = transpose_a ? s.rows : s.depth;
-  p.ldb = transpose_b ? s.depth : s.columns;
+  p.lda = leading(a, a_layout);
+  p.ldb = leading(b, b_layout);
   p.ldc = s.columns;
   p.a_batch_stride = a.rank() > 2 ? s.rows * s.depth : 0;
   p.b_batch_stride = b.rank() > 2 ? s.depth * s.columns : 0;
@@ -93,13 +95,13 @@ KernelPlan plan_gemm(const CompileView& view, int op, int bias_gradient) {
   const bool exchange = sums || (s.batch == 1 && !operation.has_input(2) &&
                                  operation.expression().empty() && wants_transposed(view, op));
   if (exchange) {
-    c_layout = layout_of(DN_DTYPE_F32, view.tensor(c_id).shape, dnnl::memory::format_tag::ba);
+    c_layout = transposed_matrix(view.tensor(c_id).shape);
     std::swap(p.rows, p.columns);
     std::swap(p.lda, p.ldb);
     std::swap(p.transpose_a, p.transpose_b);
     p.transpose_a = p.transpose_a == Transpose::Yes ? Transpose::No : Transpose::Yes;
     p.transpose_b = p.transpose_b == Transpose::Yes ? Transpose::No : Transpose::Yes;
-    p.ldc = s.rows;
+    p.ldc = is_transposed(c_layout) ? column_distance(c_layout) : s.rows;
   }
 
   KernelPlan plan;
@@ -183,7 +185,7 @@ dnnl::memory::desc matrix(const Shape& shape, const LayoutRef& layout, bool tran
     strides[axis] = strides[axis + 1] * dims[axis + 1];
   const size_t last = dims.size() - 1;
   if (is_transposed(layout)) {
-    strides[last] = dims[last - 1];
+    strides[last] = column_distance(layout);
     strides[last - 1] = 1;
   }
   if (transpose) {

@@ -81,6 +81,10 @@ std::string inner_blocks(const memory::desc& desc) {
   return name;
 }
 
+memory::dims strides(const memory::desc& desc) {
+  return desc.get_strides();
+}
+
 #else
 
 dnnl::convolution_forward::primitive_desc convolution_forward(
@@ -138,6 +142,11 @@ std::string inner_blocks(const memory::desc& desc) {
   for (int i = 0; i < blocking.inner_nblks; ++i)
     name += text(i ? "," : ":", blocking.inner_blks[i], (char)('a' + blocking.inner_idxs[i]));
   return name;
+}
+
+memory::dims strides(const memory::desc& desc) {
+  const auto& blocking = desc.data.format_desc.blocking;
+  return {blocking.strides, blocking.strides + desc.data.ndims};
 }
 
 #endif

@@ -34,6 +34,9 @@ dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const dnnl::memo
 // The inner blocks of a descriptor, e.g. ":16b,16a"; empty when it has none.
 std::string inner_blocks(const dnnl::memory::desc& desc);
 
+// Of a descriptor's axes, in elements.
+dnnl::memory::dims strides(const dnnl::memory::desc& desc);
+
 // Runs `create`; a failure of oneDNN becomes an Error that names what was being made.
 template <typename Create>
 auto checked(const char* what, const Create& create) -> decltype(create()) {

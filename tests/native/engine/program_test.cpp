@@ -71,6 +71,57 @@ TEST(Program, MatMulInAllTranspositions) {
   }
 }
 
+// A linear layer's forward product, both gradients and the update, in the layout that the weight
+// chooses; 70 columns leave gaps between its rows, which must not show.
+TEST(Program, ALinearLayerTrainsInItsOwnLayout) {
+  auto device = open_cpu();
+  const int batch = 33, in = 21, out = 70;
+  std::vector<float> x(batch * in), w(out * in), g(batch * out);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = (float)((i * 31) % 9) - 4;
+  for (size_t i = 0; i < w.size(); ++i) w[i] = (float)((i * 17) % 7) - 3;
+  for (size_t i = 0; i < g.size(); ++i) g[i] = (float)((i * 13) % 5) - 2;
+  auto x_tensor = make_tensor(device.get(), {batch, in}, x);
+  auto w_tensor = make_tensor(device.get(), {out, in}, w);
+  auto b_tensor = make_tensor(device.get(), {out});
+  auto g_tensor = make_tensor(device.get(), {batch, out}, g);
+  auto y_tensor = make_tensor(device.get(), {batch, out});
+  auto rate = make_tensor(device.get(), {}, {0.5f});
+  ProgramBuilder program(device.get());
+  const int ids[] = {program.bind(x_tensor), program.bind(w_tensor), program.bind(b_tensor),
+                     program.bind(g_tensor), program.bind(y_tensor), program.bind(rate)};
+  const int dw = program.transient({out, in}), db = program.transient({out});
+  const auto forward = matmul(false, true), backward = matmul(true, false);
+  const dn_reduce_attributes sum{sizeof sum, DN_REDUCE_SUM, 1, 0};
+  dn_optimizer_attributes sgd{};
+  sgd.struct_size = sizeof sgd;
+  sgd.rule = DN_OPTIMIZER_SGD;
+  sgd.count = 2;
+  ASSERT_OK(program.add(DN_OPERATOR_MATMUL, &forward, {ids[0], ids[1], ids[2]}, {ids[4]}));
+  ASSERT_OK(program.add(DN_OPERATOR_MATMUL, &backward, {ids[3], ids[0]}, {dw}));
+  ASSERT_OK(program.add(DN_OPERATOR_REDUCE, &sum, {ids[3]}, {db}));
+  ASSERT_OK(
+      program.add(DN_OPERATOR_OPTIMIZER, &sgd, {ids[5], ids[1], ids[2], dw, db}, {ids[1], ids[2]}));
+  ASSERT_OK(program.compile());
+  ASSERT_OK(program.run());
+  const auto y = read(y_tensor.get(), (size_t)batch * out);
+  const auto new_w = read(w_tensor.get(), w.size()), new_b = read(b_tensor.get(), out);
+  for (int o = 0; o < out; ++o) {  // small integers and halves: all exact
+    float bias_gradient = 0;
+    for (int n = 0; n < batch; ++n) {
+      float expected = 0;
+      for (int i = 0; i < in; ++i) expected += x[n * in + i] * w[o * in + i];
+      ASSERT_EQ(y[n * out + o], expected);
+      bias_gradient += g[n * out + o];
+    }
+    ASSERT_EQ(new_b[o], -0.5f * bias_gradient);
+    for (int i = 0; i < in; ++i) {
+      float gradient = 0;
+      for (int n = 0; n < batch; ++n) gradient += g[n * out + o] * x[n * in + i];
+      ASSERT_EQ(new_w[o * in + i], w[o * in + i] - 0.5f * gradient);
+    }
+  }
+}
+
 TEST(Program, ShapesAreCheckedWithNames) {
   auto device = open_cpu();
   auto a = make_tensor(device.get(), {2, 3}), b = make_tensor(device.get(), {4, 2});
