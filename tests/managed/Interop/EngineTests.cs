@@ -10,17 +10,7 @@ internal sealed unsafe class EngineTests
     private DeviceHandle _device = null!;
 
     [OneTimeSetUp]
-    public void Open()
-    {
-        try
-        {
-            _device = Native.DeviceOpen("cpu", new DeviceOptions { ThreadCount = 1 });
-        }
-        catch (NativeLibraryException e)
-        {
-            Assert.Ignore(e.Message);
-        }
-    }
+    public void Open() => _device = Native.DeviceOpen("cpu", new DeviceOptions { ThreadCount = 1 });
 
     [OneTimeTearDown]
     public void Close() => _device?.Dispose();
