@@ -40,8 +40,8 @@ fs::path own_folder() {
 
 // GNU OpenMP reads its settings when it is loaded, with the first device that uses it. By default
 // its threads wait by spinning for some ten milliseconds, which beside any other busy process keeps
-// the core from the very thread that is waited for. With this many turns (tens of microseconds,
-// more than passes between two kernels) they go to sleep instead. The user's own settings stay.
+// the core from the very thread that is waited for. With this many turns (some hundred
+// microseconds, more than passes between two kernels) they go to sleep instead. The user's own settings stay.
 class SpinBriefly {
  public:
   SpinBriefly() : active_(!std::getenv(kSpinCount) && !std::getenv("OMP_WAIT_POLICY")) {
