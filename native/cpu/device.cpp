@@ -46,10 +46,6 @@ int64_t available_memory() {
   return (int64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
 
-std::string mebibytes(int64_t bytes) {
-  return text((bytes + (1 << 20) - 1) >> 20, " MiB");
-}
-
 class CpuEvent final : public Event {  // every call has finished when it returns
  public:
   void record() override {}
@@ -105,23 +101,8 @@ DenormalScope::~DenormalScope() = default;
 
 class CpuStorage final : public Storage {
  public:
-  CpuStorage(std::shared_ptr<CpuDevice> device, void* data, int64_t bytes)
-      : Storage(data, bytes), device_(std::move(device)) {
-    ++device_->allocation_count_;
-    ++device_->live_count_;
-    const int64_t used = device_->used_bytes_ += bytes;
-    int64_t peak = device_->peak_bytes_;
-    while (peak < used && !device_->peak_bytes_.compare_exchange_weak(peak, used)) {
-    }
-  }
-  ~CpuStorage() override {
-    std::free(data());
-    device_->used_bytes_ -= bytes();
-    --device_->live_count_;
-  }
-
- private:
-  std::shared_ptr<CpuDevice> device_;
+  using Storage::Storage;
+  ~CpuStorage() override { std::free(data()); }
 };
 
 CandidateRegistry& registry() {
@@ -173,23 +154,21 @@ CpuDevice::CpuDevice(const dn_device_options& options)
 }
 
 MemoryCount CpuDevice::memory() const {
-  return {used_bytes_, peak_bytes_, available_memory(), allocation_count_, live_count_};
+  MemoryCount count = ledger_->count();
+  count.available_bytes = available_memory();
+  return count;
 }
 
-std::shared_ptr<Storage> CpuDevice::allocate(int64_t bytes) {
-  auto self = std::static_pointer_cast<CpuDevice>(shared_from_this());
+std::shared_ptr<Storage> CpuDevice::allocate(int64_t bytes, std::string purpose) {
   const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kArenaAlignment;
   const int64_t rounded = (std::max<int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
   // Linux would promise more than there is and end the process at the first touch.
   const bool plausible = bytes < (64 << 20) || bytes <= available_memory();
   void* data = plausible ? std::aligned_alloc(alignment, rounded) : nullptr;
-  if (!data)
-    fail(DN_OUT_OF_MEMORY, "device 'cpu' was asked for ", mebibytes(bytes), "; ",
-         mebibytes(available_memory()), " are free, ", mebibytes(used_bytes_),
-         " are used by its tensors and programs");
+  if (!data) ledger_->refuse(info_.name, bytes, purpose, available_memory());
   if (alignment == kHugePage) madvise(data, rounded, MADV_HUGEPAGE);
   std::memset(data, 0, rounded);
-  return std::make_shared<CpuStorage>(std::move(self), data, bytes);
+  return std::make_shared<CpuStorage>(data, bytes, ledger_->add(bytes, std::move(purpose)));
 }
 
 std::shared_ptr<Storage> CpuDevice::wrap(void* data, int64_t bytes) {

@@ -18,7 +18,7 @@ class CpuDevice final : public Device {
 
   const dn_device_info& info() const override { return info_; }
   MemoryCount memory() const override;
-  std::shared_ptr<Storage> allocate(int64_t bytes) override;
+  std::shared_ptr<Storage> allocate(int64_t bytes, std::string purpose) override;
   std::shared_ptr<Storage> wrap(void* data, int64_t bytes) override;
   void write(void* device, const void* host, int64_t bytes, bool blocking) override;
   void read(void* host, const void* device, int64_t bytes, bool blocking) override;
@@ -34,11 +34,10 @@ class CpuDevice final : public Device {
   void adopt_stream(void* stream) override;
 
  private:
-  friend class CpuStorage;
   dn_device_info info_;
   dnnl::engine engine_;
   dnnl::stream stream_;
-  std::atomic<int64_t> used_bytes_{0}, peak_bytes_{0}, allocation_count_{0}, live_count_{0};
+  std::shared_ptr<MemoryLedger> ledger_ = std::make_shared<MemoryLedger>();
 };
 
 void describe_cpu(dn_device_info& info, int threads);

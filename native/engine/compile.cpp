@@ -351,7 +351,7 @@ class Compiler final : public CompileView {
     std::vector<void*> inputs, outputs;
     std::map<int, void*> persistent;
     const auto allocate = [&](int64_t bytes) {
-      memory.push_back(device_.allocate(std::max<int64_t>(bytes, 1)));
+      memory.push_back(device_.allocate(std::max<int64_t>(bytes, 1), "a race of kernels"));
       return memory.back()->data();
     };
     for (const auto* slots : {&plan.inputs, &plan.outputs}) {
@@ -404,7 +404,8 @@ class Compiler final : public CompileView {
     std::vector<Lifetime> lifetimes;
     for (const Buffer& buffer : buffers_) lifetimes.push_back(buffer.lifetime);
     const ArenaPlan plan = plan_arena(lifetimes);
-    compiled->arena = device_.allocate(plan.peak_bytes);
+    compiled->arena =
+        device_.allocate(plan.peak_bytes, text("arena of program '", program_.name(), "'"));
     compiled->transient_sum_bytes = plan.sum_bytes;
     compiled->scratch_bytes = scratch_bytes_;
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/memory_ledger.h"
 #include "engine/types.h"
 
 namespace dn {
@@ -29,16 +30,20 @@ DN_API std::string name_of(const LayoutRef& layout);
 // Device memory; freed with its last owner. A wrapped one belongs to somebody else.
 class DN_API Storage {
  public:
-  Storage(void* data, int64_t bytes) : data_(data), bytes_(bytes) {}
+  Storage(void* data, int64_t bytes, LedgerRecord record = {})
+      : data_(data), bytes_(bytes), record_(std::move(record)) {}
   virtual ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
   void* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
+  // What it is for, in errors that list the largest.
+  void rename(std::string purpose) { record_.rename(std::move(purpose)); }
 
  private:
   void* data_;
   int64_t bytes_;
+  LedgerRecord record_;
 };
 
 class DN_API Event {
@@ -47,14 +52,6 @@ class DN_API Event {
   virtual void record() = 0;
   virtual void wait() = 0;
   virtual bool query() = 0;
-};
-
-struct MemoryCount {
-  int64_t used_bytes = 0;
-  int64_t peak_bytes = 0;
-  int64_t available_bytes = 0;
-  int64_t allocation_count = 0;
-  int64_t live_count = 0;
 };
 
 // Runs the steps of a compiled program. A GPU captures them once and replays them.
@@ -72,9 +69,9 @@ class DN_API Device : public std::enable_shared_from_this<Device> {
   virtual const dn_device_info& info() const = 0;
   virtual MemoryCount memory() const = 0;
 
-  // Zero-filled, aligned to kArenaAlignment at least; throws DN_OUT_OF_MEMORY with what was asked
-  // and is free.
-  virtual std::shared_ptr<Storage> allocate(int64_t bytes) = 0;
+  // Zero-filled, aligned to kArenaAlignment at least; throws DN_OUT_OF_MEMORY with what was asked,
+  // what is free, and what holds most. purpose: "tensor 'w' float32 (64, 96)".
+  virtual std::shared_ptr<Storage> allocate(int64_t bytes, std::string purpose) = 0;
   virtual std::shared_ptr<Storage> wrap(void* data, int64_t bytes) = 0;
 
   // Between host memory and device memory, in the device's order of work.

@@ -31,6 +31,7 @@ int Program::bind(std::shared_ptr<Tensor> tensor, const char* name) {
             other.name, "'");
   TensorDeclaration declaration{
       name ? name : "", tensor->dtype(), tensor->shape(), nullptr, -1, {}};
+  tensor->set_name(declaration.name);
   declaration.bound = std::move(tensor);
   tensors_.push_back(std::move(declaration));
   return (int)tensors_.size() - 1;

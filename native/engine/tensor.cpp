@@ -31,7 +31,7 @@ Tensor::Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape)
     : device_(std::move(device)),
       dtype_(dtype),
       shape_(shape),
-      storage_(device_->allocate(bytes())) {}
+      storage_(device_->allocate(bytes(), purpose())) {}
 
 Tensor::Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape, void* data,
                int64_t given_bytes)
@@ -42,11 +42,23 @@ Tensor::Tensor(std::shared_ptr<Device> device, DType dtype, const Shape& shape, 
   storage_ = device_->wrap(data, given_bytes);
 }
 
+std::string Tensor::purpose() const {
+  return text("tensor ", name_.empty() ? "" : text("'", name_, "' "), dn::name_of(dtype_), " ",
+              shape_);
+}
+
+void Tensor::set_name(const std::string& name) {
+  if (name.empty() || !name_.empty()) return;
+  name_ = name;
+  storage_->rename(purpose());
+  if (staging_) staging_->rename(text("staging of ", purpose()));
+}
+
 void Tensor::set_layout(const LayoutRef& layout) {
   if (same_layout(layout_, layout)) return;
   if (pinned_ || wrapped_)
     fail(DN_INTERNAL, "the layout of a ", wrapped_ ? "wrapped" : "pinned", " tensor cannot change");
-  auto storage = device_->allocate(layout ? layout->bytes() : bytes());
+  auto storage = device_->allocate(layout ? layout->bytes() : bytes(), purpose());
   change_layout(*device_, dtype_, shape_, layout_, storage_->data(), layout, storage->data());
   storage_ = std::move(storage);
   layout_ = layout;
@@ -58,7 +70,7 @@ void Tensor::check_bytes(int64_t given) const {
 }
 
 Storage& Tensor::staging() {
-  if (!staging_) staging_ = device_->allocate(bytes());
+  if (!staging_) staging_ = device_->allocate(bytes(), text("staging of ", purpose()));
   return *staging_;
 }
 

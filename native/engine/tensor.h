@@ -26,6 +26,8 @@ class DN_API Tensor {
   void pin() { pinned_ = true; }
   // Rearranges the elements; only before pin().
   void set_layout(const LayoutRef& layout);
+  // The name under which a program binds it; the first one stays.
+  void set_name(const std::string& name);
 
   void write(const void* host, int64_t bytes, bool blocking);
   void read(void* host, int64_t bytes, bool blocking);
@@ -34,12 +36,14 @@ class DN_API Tensor {
 
  private:
   void check_bytes(int64_t bytes) const;
+  std::string purpose() const;
   // The same elements in row-major order, in memory kept for such transfers.
   Storage& staging();
 
   std::shared_ptr<Device> device_;
   DType dtype_;
   Shape shape_;
+  std::string name_;
   LayoutRef layout_;
   std::shared_ptr<Storage> storage_;
   std::shared_ptr<Storage> staging_;
