@@ -248,7 +248,7 @@ dn_status dn_program_operator(dn_program* program, const dn_operator* descriptio
 
 dn_status dn_program_compile(dn_program* program, const dn_compile_options* options) {
   return guard([&] {
-    dn_compile_options defaults{sizeof(dn_compile_options), 0};
+    dn_compile_options defaults{sizeof(dn_compile_options), 0, 0, 0};
     if (options) defaults = checked_struct(options, "options");
     program_of(program).compile(defaults);
   });

@@ -64,6 +64,8 @@ class DN_API CompileView {
   // True if `operators` may run together where the last of them stands, i.e. nothing in between
   // reads what they write or writes what they read.
   virtual bool adjacent(std::span<const int> operators) const = 0;
+  // Whether float32 products may be computed in TF32.
+  virtual bool allow_tf32() const = 0;
 
   OperatorView view(int op) const {
     return OperatorView(program().operators()[op], program().tensors());

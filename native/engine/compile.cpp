@@ -47,6 +47,7 @@ class Compiler final : public CompileView {
       : program_(program),
         device_(*program.device()),
         race_us_(options.race_milliseconds * 1000.0),
+        allow_tf32_(options.allow_tf32 != 0),
         copies_(program.tensors().size()),
         uses_left_(program.tensors().size()) {}
 
@@ -77,6 +78,8 @@ class Compiler final : public CompileView {
   LayoutRef layout(int tensor) const override {
     return copies_[tensor].empty() ? nullptr : copies_[tensor].front().layout;
   }
+
+  bool allow_tf32() const override { return allow_tf32_; }
 
   bool adjacent(std::span<const int> operators) const override {
     const auto member = [&](int op) { return std::ranges::find(operators, op) != operators.end(); };
@@ -428,6 +431,7 @@ class Compiler final : public CompileView {
   const Program& program_;
   Device& device_;
   double race_us_;  // what is left of the budget
+  bool allow_tf32_;
   std::vector<Group> groups_;
   std::vector<std::vector<Copy>> copies_;  // by tensor; the first is the one that is written
   std::vector<int> uses_left_;             // operators that have yet to read the tensor

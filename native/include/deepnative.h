@@ -75,7 +75,8 @@ typedef enum dn_capability {
   DN_CAPABILITY_BF16 = 1,       /* computes in bfloat16 faster than in float32 */
   DN_CAPABILITY_F16 = 2,        /* computes in float16 faster than in float32 */
   DN_CAPABILITY_ASYNC = 4,      /* work runs beside the host; without it every call has finished when it returns */
-  DN_CAPABILITY_HOST_MEMORY = 8 /* tensors live in host memory: dn_tensor_wrap takes host pointers */
+  DN_CAPABILITY_HOST_MEMORY = 8, /* tensors live in host memory: dn_tensor_wrap takes host pointers */
+  DN_CAPABILITY_SIMULATED = 16   /* executes a GPU's kernels on the CPU, for tests: never a default */
 } dn_capability;
 
 typedef struct dn_device_info {
@@ -442,6 +443,8 @@ DN_API dn_status dn_program_operator(dn_program* program, const dn_operator* des
 typedef struct dn_compile_options {
   int32_t struct_size;
   int32_t race_milliseconds; /* time for racing candidates in all; 0: none, the first of the preference order */
+  int32_t allow_tf32;        /* 1: float32 matmul and convolution may cut operands to TF32's 10 mantissa bits */
+  int32_t reserved;
 } dn_compile_options;
 
 /* Chooses kernels and layouts, plans the arena, fixes the program. Once only. `options` may be null. */

@@ -25,6 +25,8 @@ internal enum Capability
     Async = 4,
     /// <summary>Tensors live in host memory: dn_tensor_wrap takes host pointers.</summary>
     HostMemory = 8,
+    /// <summary>Executes a GPU's kernels on the CPU, for tests: never a default.</summary>
+    Simulated = 16,
 }
 
 /// <summary>The values of <c>dn_dtype</c>.</summary>

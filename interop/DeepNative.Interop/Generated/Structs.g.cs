@@ -316,6 +316,9 @@ internal struct CompileOptions
     public int StructSize;
     /// <summary>Time for racing candidates in all; 0: none, the first of the preference order.</summary>
     public int RaceMilliseconds;
+    /// <summary>1: float32 matmul and convolution may cut operands to TF32's 10 mantissa bits.</summary>
+    public int AllowTf32;
+    public int Reserved;
 
     /// <summary>All zero but the struct's size.</summary>
     public CompileOptions() => StructSize = Unsafe.SizeOf<CompileOptions>();

@@ -53,7 +53,8 @@ public sealed class Device : IDisposable
         foreach (var info in List())
         {
             // Only an accelerator works beside the host.
-            if (info.IsAvailable && (best is null || (info.IsAsynchronous && !best.IsAsynchronous))) best = info;
+            if (!info.IsAvailable || info.IsSimulated) continue;
+            if (best is null || (info.IsAsynchronous && !best.IsAsynchronous)) best = info;
         }
 
         return Open(best?.Name ?? "cpu", threads);

@@ -33,6 +33,9 @@ public sealed record DeviceInfo
     /// <summary>Tensors live in host memory.</summary>
     public required bool UsesHostMemory { get; init; }
 
+    /// <summary>Executes a GPU's kernels on the CPU, for tests: correct, and slow.</summary>
+    public required bool IsSimulated { get; init; }
+
     internal static DeviceInfo From(Interop.DeviceInfo info) => new()
     {
         Name = info.Name.ToString(),
@@ -45,5 +48,6 @@ public sealed record DeviceInfo
         HasFloat16 = info.Capabilities.HasFlag(Interop.Capability.Float16),
         IsAsynchronous = info.Capabilities.HasFlag(Interop.Capability.Async),
         UsesHostMemory = info.Capabilities.HasFlag(Interop.Capability.HostMemory),
+        IsSimulated = info.Capabilities.HasFlag(Interop.Capability.Simulated),
     };
 }

@@ -14,4 +14,10 @@ public sealed record CompileOptions
     /// the first of its preference. Different kernels round differently.
     /// </summary>
     public int RaceMilliseconds { get; init; }
+
+    /// <summary>
+    /// Whether float32 matrix products and convolutions may cut their operands to the 10 mantissa bits of
+    /// TF32, which a GPU's tensor cores multiply; sums stay float32. Off by default.
+    /// </summary>
+    public bool AllowTf32 { get; init; }
 }

@@ -77,7 +77,13 @@ public sealed class CompiledProgram : IDisposable
         {
             var writer = new ProgramWriter(handle, plan);
             writer.Write();
-            Native.ProgramCompile(handle, new Interop.CompileOptions { RaceMilliseconds = options.RaceMilliseconds });
+            Native.ProgramCompile(
+                handle,
+                new Interop.CompileOptions
+                {
+                    RaceMilliseconds = options.RaceMilliseconds,
+                    AllowTf32 = options.AllowTf32 ? 1 : 0,
+                });
             return new CompiledProgram(device, name, handle, [.. writer.Pinned]);
         }
         catch
