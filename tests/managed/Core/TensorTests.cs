@@ -4,16 +4,17 @@ namespace DeepNative.Tests.Core;
 
 internal sealed class TensorTests
 {
-    [TestCase(DType.Float32, 4)]
-    [TestCase(DType.Float64, 8)]
-    [TestCase(DType.Float16, 2)]
-    [TestCase(DType.BFloat16, 2)]
-    [TestCase(DType.UInt8, 1)]
-    [TestCase(DType.Int32, 4)]
-    [TestCase(DType.Int64, 8)]
-    public void Every_data_type_goes_in_and_out(DType dtype, int size)
+    private static readonly (DType DType, int Size)[] _dataTypes =
+    [
+        (DType.Float32, 4), (DType.Float64, 8), (DType.Float16, 2), (DType.BFloat16, 2), (DType.UInt8, 1), (DType.Int32, 4), (DType.Int64, 8),
+    ];
+
+    [Test]
+    public void Every_data_type_goes_in_and_out(
+        [ValueSource(typeof(TestDevices), nameof(TestDevices.Names))] string name, [ValueSource(nameof(_dataTypes))] (DType DType, int Size) type)
     {
-        using var tensor = new Tensor(TestDevice.Cpu, dtype, [2, 3]);
+        var (dtype, size) = type;
+        using var tensor = new Tensor(TestDevices.Get(name), dtype, [2, 3]);
         Assert.That(TensorNumbers.Read(tensor), Is.All.Zero);
         double[] numbers = [0, 1, 2, 3, 100, 127];
         TensorNumbers.Write(tensor, numbers);
@@ -24,27 +25,27 @@ internal sealed class TensorTests
         Assert.That(tensor.Layout, Is.EqualTo("row-major"));
     }
 
-    [Test]
-    public void Wrong_elements_are_refused()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Wrong_elements_are_refused(string name)
     {
-        using var tensor = new Tensor(TestDevice.Cpu, DType.Float32, [3]);
+        using var tensor = new Tensor(TestDevices.Get(name), DType.Float32, [3]);
         Assert.That(() => tensor.Write<float>([1f, 2f]), Throws.ArgumentException.With.Message.Contains("2 elements, a tensor of shape (3) has 3"));
         Assert.That(() => tensor.Write<int>([1, 2, 3]), Throws.ArgumentException.With.Message.Contains("Int32"));
         Assert.That(() => tensor.ToArray<double>(), Throws.ArgumentException.With.Message.Contains("Float32"));
         Assert.That(() => tensor.Read<float>(new float[4]), Throws.ArgumentException);
     }
 
-    [Test]
-    public void Copy_and_zero()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Copy_and_zero(string name)
     {
-        using var a = new Tensor(TestDevice.Cpu, DType.Int32, [4]);
-        using var b = new Tensor(TestDevice.Cpu, DType.Int32, [4]);
+        using var a = new Tensor(TestDevices.Get(name), DType.Int32, [4]);
+        using var b = new Tensor(TestDevices.Get(name), DType.Int32, [4]);
         a.Write<int>([1, 2, 3, 4]);
         b.CopyFrom(a);
         a.Zero();
         Assert.That(a.ToArray<int>(), Is.All.Zero);
         Assert.That(b.ToArray<int>(), Is.EqualTo(new[] { 1, 2, 3, 4 }));
-        using var c = new Tensor(TestDevice.Cpu, DType.Int32, [2, 2]);
+        using var c = new Tensor(TestDevices.Get(name), DType.Int32, [2, 2]);
         Assert.That(() => c.CopyFrom(a), Throws.TypeOf<ShapeException>().With.Message.Contains("(4)").And.Message.Contains("(2, 2)"));
     }
 
@@ -78,14 +79,14 @@ internal sealed class TensorTests
         }
     }
 
-    [Test]
-    public void Asynchronous_transfers_arrive()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Asynchronous_transfers_arrive(string name)
     {
-        using var tensor = new Tensor(TestDevice.Cpu, DType.Float32, [1000]);
+        using var tensor = new Tensor(TestDevices.Get(name), DType.Float32, [1000]);
         var source = GC.AllocateArray<float>(1000, pinned: true);
         var target = GC.AllocateArray<float>(1000, pinned: true);
         for (var i = 0; i < source.Length; i++) source[i] = i;
-        using var done = new DeviceEvent(TestDevice.Cpu);
+        using var done = new DeviceEvent(TestDevices.Get(name));
         Assert.That(done.IsDone, Is.True, "never recorded");
         tensor.WriteAsync(source);
         tensor.ReadAsync(target);
@@ -115,23 +116,22 @@ internal sealed class TensorTests
         Assert.That(() => device.Memory, Throws.TypeOf<ObjectDisposedException>());
     }
 
-    [Test]
-    public void A_tensor_outlives_its_device_object()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void A_tensor_outlives_its_device_object(string name)
     {
-        _ = TestDevice.Cpu;
-        var device = Device.Open("cpu", threads: 1);
+        var device = Device.Open(name, threads: 1);
         using var tensor = new Tensor(device, DType.Float32, [2]);
         device.Dispose();
         tensor.Write<float>([1, 2]);
         Assert.That(tensor.ToArray<float>(), Is.EqualTo(new float[] { 1, 2 }));
     }
 
-    [Test]
-    public void Too_large_a_tensor_says_what_was_asked()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Too_large_a_tensor_says_what_was_asked(string name)
     {
-        var error = Assert.Throws<OutOfDeviceMemoryException>(() => _ = new Tensor(TestDevice.Cpu, DType.Float32, [1L << 45]))!;
+        var error = Assert.Throws<OutOfDeviceMemoryException>(() => _ = new Tensor(TestDevices.Get(name), DType.Float32, [1L << 45]))!;
         Assert.That(error.Asked, Is.EqualTo(4L << 45));
-        Assert.That(() => new Tensor(TestDevice.Cpu, DType.Float64, [long.MaxValue]), Throws.TypeOf<OverflowException>());
+        Assert.That(() => new Tensor(TestDevices.Get(name), DType.Float64, [long.MaxValue]), Throws.TypeOf<OverflowException>());
     }
 
     private static CompiledProgram CompileOverWrapped(Device device, Tensor result)

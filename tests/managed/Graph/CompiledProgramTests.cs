@@ -5,10 +5,10 @@ namespace DeepNative.Tests.Graphs;
 
 internal sealed class CompiledProgramTests
 {
-    [Test]
-    public void A_run_allocates_nothing()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void A_run_allocates_nothing(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         using var program = Linear(device, rows: 16, out _, out _);
         for (var i = 0; i < 10; i++) program.Run();
         var native = device.Memory.AllocationCount;
@@ -29,10 +29,10 @@ internal sealed class CompiledProgramTests
         Assert.That(() => program.Profile = true, Throws.TypeOf<ObjectDisposedException>());
     }
 
-    [Test]
-    public void Programs_share_their_tensors()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Programs_share_their_tensors(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         using var state = new Tensor(device, DType.Float32, [2]);
         using var result = new Tensor(device, DType.Float32, [2]);
         var writer = new Graph(training: true);
@@ -47,10 +47,10 @@ internal sealed class CompiledProgramTests
         Assert.That(result.ToArray<float>(), Is.EqualTo(new[] { 20f, 20f }));
     }
 
-    [Test]
-    public void A_stored_value_stays_whole_for_readers_behind_the_next_stores_producer()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void A_stored_value_stays_whole_for_readers_behind_the_next_stores_producer(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         using var x = new Tensor(device, DType.Float32, [2, 2]);
         using var target = new Tensor(device, DType.Float32, [2, 2]);
         using var result = new Tensor(device, DType.Float32, [2, 2]);
@@ -68,11 +68,10 @@ internal sealed class CompiledProgramTests
         Assert.That(target.ToArray<float>(), Is.EqualTo(new float[] { 1, 0, 0, 1 }));
     }
 
-    [Test]
-    public void A_program_outlives_its_tensors_and_device_objects()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void A_program_outlives_its_tensors_and_device_objects(string name)
     {
-        _ = TestDevice.Cpu;
-        var device = Device.Open("cpu", threads: 1);
+        var device = Device.Open(name, threads: 1);
         var program = Linear(device, rows: 2, out var x, out var y);
         x.Write<float>(Enumerable.Repeat(1f, 16).ToArray());
         x.Dispose();
@@ -83,10 +82,10 @@ internal sealed class CompiledProgramTests
         y.Dispose();
     }
 
-    [Test]
-    public void The_report_says_what_was_compiled_and_how_long_it_took()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void The_report_says_what_was_compiled_and_how_long_it_took(string name)
     {
-        using var program = Linear(TestDevice.Cpu, rows: 64, out _, out _);
+        using var program = Linear(TestDevices.Get(name), rows: 64, out _, out _);
         program.Run();
         Assert.That(program.Profile, Is.False);
         program.Profile = true;

@@ -152,12 +152,12 @@ internal sealed class PassTests
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(seeds, seed => OperatorChecks.Passes(RandomPrograms.Case(seed))));
     }
 
-    [Test]
-    public void Random_programs_with_updates_run_on_the_device_as_in_the_reference()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Random_programs_with_updates_run_on_the_device_as_in_the_reference(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         var seeds = Gen.Choose(0, int.MaxValue - 1).ToArbitrary();
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(200), Prop.ForAll(seeds, seed =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(TestDevices.RandomCases(name, 200)), Prop.ForAll(seeds, seed =>
         {
             OperatorChecks.OnDevice(RandomPrograms.Case(seed), device);
             OperatorChecks.OnDevice(RandomPrograms.Case(seed), device, optimize: false);

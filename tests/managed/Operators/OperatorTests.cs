@@ -20,33 +20,34 @@ internal abstract class OperatorTests<TCases>
     [TestCaseSource(nameof(Cases))]
     public void Passes_keep_the_results(OperatorCase test) => OperatorChecks.Passes(test);
 
-    [TestCaseSource(nameof(Cases))]
-    public void Device_computes_what_the_reference_does(OperatorCase test) =>
-        OperatorChecks.OnDevice(test, TestDevice.Cpu);
+    [Test]
+    public void Device_computes_what_the_reference_does(
+        [ValueSource(typeof(TestDevices), nameof(TestDevices.Names))] string device, [ValueSource(nameof(Cases))] OperatorCase test) =>
+        OperatorChecks.OnDevice(test, TestDevices.Get(device));
 
-    [TestCaseSource(nameof(Cases))]
-    public void Device_computes_the_same_without_passes(OperatorCase test) =>
-        OperatorChecks.OnDevice(test, TestDevice.Cpu, optimize: false);
+    [Test]
+    public void Device_computes_the_same_without_passes(
+        [ValueSource(typeof(TestDevices), nameof(TestDevices.Names))] string device, [ValueSource(nameof(Cases))] OperatorCase test) =>
+        OperatorChecks.OnDevice(test, TestDevices.Get(device), optimize: false);
 
     [TestCaseSource(nameof(BadCases))]
     public void Bad_shapes_are_refused_with_the_layer_named(BadCase test) => OperatorChecks.Refused(test);
 
     [Test]
-    public void Random_cases_hold_as_well()
+    public void Random_cases_hold_as_well() => ForRandom(RandomCases, test =>
     {
-        var device = TestDevice.Cpu;
-        ForRandom(test =>
-        {
-            OperatorChecks.Derivative(test);
-            OperatorChecks.Passes(test);
-            OperatorChecks.OnDevice(test, device);
-        });
-    }
+        OperatorChecks.Derivative(test);
+        OperatorChecks.Passes(test);
+    });
 
-    protected static void ForRandom(Action<OperatorCase> check)
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Device_computes_random_cases(string device) =>
+        ForRandom(TestDevices.RandomCases(device, RandomCases), test => OperatorChecks.OnDevice(test, TestDevices.Get(device)));
+
+    private static void ForRandom(int count, Action<OperatorCase> check)
     {
         var seeds = Gen.Choose(0, int.MaxValue - 1).ToArbitrary();
         var property = Prop.ForAll(seeds, seed => check(TCases.Random(new System.Random(seed))));
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(RandomCases), property);
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(count), property);
     }
 }

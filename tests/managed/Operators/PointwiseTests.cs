@@ -151,10 +151,10 @@ internal sealed class PointwiseCases : IOperatorCases
 
 internal sealed class PointwiseTests : OperatorTests<PointwiseCases>
 {
-    [Test]
-    public void Special_values_follow_the_rules()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Special_values_follow_the_rules(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         float[] numbers = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0f, -0f, 1f, -1f];
         var graph = new Graph(training: false);
         var x = Bind(graph, device, numbers, "x");
@@ -173,18 +173,18 @@ internal sealed class PointwiseTests : OperatorTests<PointwiseCases>
         var stored = results.ToDictionary(result => result.Key, result => Store(graph, device, result.Value.Value));
         using var program = graph.Compile(device);
         program.Run();
-        foreach (var (name, (_, expected)) in results)
+        foreach (var (what, (_, expected)) in results)
         {
-            var actual = stored[name].ToArray<float>();
+            var actual = stored[what].ToArray<float>();
             for (var i = 0; i < numbers.Length; i++)
-                Assert.That(actual[i], Is.EqualTo(expected(numbers[i], numbers[^(i + 1)])), $"{name} of {numbers[i]} and {numbers[^(i + 1)]}");
+                Assert.That(actual[i], Is.EqualTo(expected(numbers[i], numbers[^(i + 1)])), $"{what} of {numbers[i]} and {numbers[^(i + 1)]}");
         }
     }
 
-    [Test]
-    public void Conversions_saturate_and_round_to_even()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Conversions_saturate_and_round_to_even(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         var graph = new Graph(training: false);
         float[] numbers = [-5f, 0.5f, 1.5f, 2.5f, 254.5f, 300f, 1e20f, -1e20f];
         var x = Bind(graph, device, numbers, "x");

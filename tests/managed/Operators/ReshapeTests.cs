@@ -39,10 +39,10 @@ internal sealed class ReshapeCases : IOperatorCases
 
 internal sealed class ReshapeTests : OperatorTests<ReshapeCases>
 {
-    [Test]
-    public void Integers_keep_all_their_bits()
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Integers_keep_all_their_bits(string name)
     {
-        var device = TestDevice.Cpu;
+        var device = TestDevices.Get(name);
         using var x = new Tensor(device, DType.Int64, [2, 3]);
         using var y = new Tensor(device, DType.Int64, [3, 2]);
         long[] numbers = [long.MinValue, -1, 0, 1, long.MaxValue, (1L << 53) + 1];
