@@ -1,0 +1,39 @@
+// What tests say to the host simulator: thread order, memory limit, faults to inject.
+#pragma once
+
+#include <simt/kernel.h>
+#include <simt/launch.h>
+
+#include <cstdint>
+
+namespace simt {
+
+// In which order the threads of a block, the blocks of a grid and the streams take turns.
+// Pct gives every warp and lane a random priority and runs the highest that can run: of the random
+// orders the one that finds most (missing barriers of both kinds).
+enum class Order { Ascending, Descending, Random, Pct };
+enum class AsyncCopyTime { AtWait, AtIssue, Random };
+// What a fault that the simulator finds does: end the process with a diagnostic, or become the
+// sticky error of the device as on a real one, the diagnostic kept in last_fault().
+enum class FaultMode { Abort, StickyError };
+
+struct Config {
+  Order order = Order::Pct;
+  AsyncCopyTime async_copy_time = AsyncCopyTime::Random;
+  FaultMode fault_mode = FaultMode::Abort;
+  size_t stack_bytes = 256 * 1024;
+  // ThreadSanitizer takes two threads of a grid for one when they share a context: at least this
+  // many are in turn. Races between blocks need as many as the grid has threads.
+  size_t tsan_contexts = 0;
+};
+Config& config();
+
+void set_seed(uint64_t seed);  // the same seed gives the same schedule
+uint64_t seed();
+
+struct Statistics {
+  uint64_t switches = 0, barriers = 0, collectives = 0, threads = 0, blocks = 0, fibers = 0;
+};
+const Statistics& statistics();
+
+}  // namespace simt
