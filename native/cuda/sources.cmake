@@ -1,0 +1,15 @@
+# The sources of the CUDA device, once for the GPU and once for its simulation. Operator files are
+# direct sources of the device's library: a static archive would drop their self-registration.
+set(DN_CUDA_HOST_SOURCES
+  check.cpp
+  device.cpp
+  fault.cpp
+  layout.cpp
+  runner.cpp
+  transfer.cpp
+  kernels/launch.cpp)
+# Compiled by nvcc, or as C++ for the simulator.
+set(DN_CUDA_KERNEL_SOURCES
+  kernels/layout_change.cu)
+list(TRANSFORM DN_CUDA_HOST_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
+list(TRANSFORM DN_CUDA_KERNEL_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
