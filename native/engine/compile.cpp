@@ -1,10 +1,12 @@
 // From a list of operators to steps: chooses kernels, negotiates layouts, plans the arena.
 #include <algorithm>
-#include <chrono>
 #include <map>
+#include <optional>
 
 #include "engine/compiled.h"
 #include "engine/planner.h"
+#include "engine/race.h"
+#include "engine/race_cache.h"
 
 namespace dn {
 
@@ -41,15 +43,22 @@ struct Group {
   std::vector<const Candidate*> candidates;
 };
 
+struct Choice {
+  const Candidate* candidate;
+  KernelPlan plan;
+};
+
 class Compiler final : public CompileView {
  public:
   Compiler(const Program& program, const dn_compile_options& options)
       : program_(program),
         device_(*program.device()),
-        race_us_(options.race_milliseconds * 1000.0),
+        race_(device_, options.race_milliseconds * 1000.0),
         allow_tf32_(options.allow_tf32 != 0),
         copies_(program.tensors().size()),
-        uses_left_(program.tensors().size()) {}
+        uses_left_(program.tensors().size()) {
+    if (race_.has_time()) cache_.emplace(RaceCache::default_folder(), race_device(device_.info()));
+  }
 
   std::unique_ptr<Compiled> compile() {
     for (size_t id = 0; id < program_.tensors().size(); ++id) {
@@ -65,6 +74,7 @@ class Compiler final : public CompileView {
       else
         add_group(group);
     }
+    if (cache_) cache_->save();
     return finish();
   }
 
@@ -149,9 +159,7 @@ class Compiler final : public CompileView {
   // ---- one kernel ----
 
   void add_group(const Group& group) {
-    const Candidate* winner = group.candidates[0];
-    KernelPlan plan = winner->plan(*this, group.operators);
-    if (race_us_ > 0 && group.candidates.size() > 1) race(group, winner, plan);
+    auto [winner, plan] = choose_kernel(group);
 
     Draft draft;
     draft.step.kernel = winner->name();
@@ -328,67 +336,42 @@ class Compiler final : public CompileView {
 
   // ---- the race ----
 
-  // Times every candidate on memory of its own, changes of layout included, and keeps the fastest.
-  void race(const Group& group, const Candidate*& winner, KernelPlan& best) {
-    double best_us = 0;
-    for (size_t i = 0; i < group.candidates.size() && race_us_ > 0; ++i) {
-      KernelPlan plan =
-          i == 0 ? std::move(best) : group.candidates[i]->plan(*this, group.operators);
-      const double us = time(plan);
-      if (i == 0 || us < best_us) {
-        best_us = us;
-        winner = group.candidates[i];
-        best = std::move(plan);
-      }
-    }
-  }
-
-  double time(KernelPlan& plan) {
-    using Clock = std::chrono::steady_clock;
-    const auto began = Clock::now();
-    std::vector<std::shared_ptr<Storage>> memory;
-    std::vector<std::unique_ptr<Kernel>> changes;
-    std::vector<Arguments> change_arguments;
-    std::vector<void*> pointers;
-    pointers.reserve(4 * (plan.inputs.size() + plan.outputs.size()));
-    std::vector<void*> inputs, outputs;
-    std::map<int, void*> persistent;
-    const auto allocate = [&](int64_t bytes) {
-      memory.push_back(device_.allocate(std::max<int64_t>(bytes, 1), "a race of kernels"));
-      return memory.back()->data();
+  // The kernel for a group: the first in the order of preference, unless a race was asked for and
+  // finds a faster one, now or when the same question was asked before.
+  Choice choose_kernel(const Group& group) {
+    const auto plan = [&](const Candidate* candidate) {
+      return Choice{candidate, candidate->plan(*this, group.operators)};
     };
-    for (const auto* slots : {&plan.inputs, &plan.outputs}) {
-      for (const Slot& slot : *slots) {
-        void*& home = persistent[slot.tensor];
-        if (!home) home = allocate(slot_bytes(slot));
-        (slots == &plan.inputs ? inputs : outputs).push_back(home);
-        const bool known = !copies_[slot.tensor].empty();
-        if (!known || same_layout(layout(slot.tensor), slot.layout)) continue;
-        const TensorDeclaration& tensor = program_.tensor(slot.tensor);
-        const bool in = slots == &plan.inputs;
-        void* other = allocate(slot_bytes({slot.tensor, layout(slot.tensor)}));
-        pointers.push_back(in ? other : home);
-        pointers.push_back(in ? home : other);
-        changes.push_back(
-            in ? device_.change_layout(tensor.dtype, tensor.shape, layout(slot.tensor), slot.layout)
-               : device_.change_layout(tensor.dtype, tensor.shape, slot.layout,
-                                       layout(slot.tensor)));
-        change_arguments.push_back({&pointers[pointers.size() - 2], &pointers.back(), nullptr});
+    if (!cache_ || group.candidates.size() == 1) return plan(group.candidates[0]);
+    const std::string key = race_key(*this, group.operators, group.candidates);
+    if (const std::string* name = cache_->winner(key))
+      for (const Candidate* candidate : group.candidates)
+        if (candidate->name() == *name) return plan(candidate);
+
+    const auto present = [&](int tensor) -> std::optional<LayoutRef> {
+      if (copies_[tensor].empty()) return std::nullopt;
+      return layout(tensor);
+    };
+    std::optional<Choice> best;
+    double best_us = 0;
+    bool settled = true;
+    for (const Candidate* candidate : group.candidates) {
+      if (best && !race_.has_time()) return std::move(*best);  // undecided: not kept
+      try {
+        Choice other = plan(candidate);
+        const double us = race_.time(program_, other.plan, present);
+        if (best && us >= best_us) continue;
+        best = std::move(other);
+        best_us = us;
+      } catch (const Error& error) {
+        // A library that refuses only now is out of the race.
+        if (error.status() == DN_DEVICE_LOST) throw;
+        settled = settled && error.status() != DN_OUT_OF_MEMORY;
       }
     }
-    const Arguments arguments{inputs.data(), outputs.data(),
-                              plan.scratch_bytes ? allocate(plan.scratch_bytes) : nullptr};
-    double best = 0;
-    for (int round = 0; round < 4; ++round) {
-      const auto start = Clock::now();
-      for (size_t i = 0; i < changes.size(); ++i) changes[i]->run(change_arguments[i]);
-      plan.kernel->run(arguments);
-      device_.synchronize();
-      const double us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-      if (round == 1 || (round > 1 && us < best)) best = us;  // round 0 warms up
-    }
-    race_us_ -= std::chrono::duration<double, std::micro>(Clock::now() - began).count();
-    return best;
+    if (!best) return plan(group.candidates[0]);
+    if (settled) cache_->add(key, best->candidate->name());
+    return std::move(*best);
   }
 
   // ---- addresses ----
@@ -430,7 +413,8 @@ class Compiler final : public CompileView {
 
   const Program& program_;
   Device& device_;
-  double race_us_;  // what is left of the budget
+  Race race_;
+  std::optional<RaceCache> cache_;  // when there may be races
   bool allow_tf32_;
   std::vector<Group> groups_;
   std::vector<std::vector<Copy>> copies_;  // by tensor; the first is the one that is written

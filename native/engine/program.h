@@ -29,9 +29,20 @@ class DN_API Operator {
   }
   // The expression of a pointwise operator, or the epilogue of a matmul or convolution.
   std::span<const dn_instruction> expression() const { return expression_; }
-  void set_expression(const dn_instruction* instructions, int count);
+  // Copies the expression that the attributes point to, and forgets the pointer.
+  template <typename T>
+  void adopt_expression(const dn_instruction* T::*member) {
+    T& attributes = *reinterpret_cast<T*>(attributes_.data());
+    set_expression(attributes.*member, attributes.instruction_count);
+    attributes.*member = nullptr;
+  }
+  std::span<const std::byte> attribute_bytes() const {
+    return std::as_bytes(std::span(attributes_));
+  }
 
  private:
+  void set_expression(const dn_instruction* instructions, int count);
+
   int kind_;
   std::string name_;
   std::vector<int> inputs_, outputs_;

@@ -8,8 +8,7 @@ constexpr int kFirstEpilogueInput = 3;
 constexpr int kMaxEpilogueInputs = 16;
 
 void adopt(Operator& op) {
-  const auto& attributes = op.attributes<dn_convolution_attributes>();
-  op.set_expression(attributes.epilogue, attributes.instruction_count);
+  op.adopt_expression(&dn_convolution_attributes::epilogue);
 }
 
 // The three tensors of a convolution, whichever of them is computed.

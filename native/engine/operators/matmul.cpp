@@ -10,8 +10,7 @@ constexpr int kFirstEpilogueInput = 3;
 constexpr int kMaxEpilogueInputs = 16;
 
 void adopt(Operator& op) {
-  const auto& attributes = op.attributes<dn_matmul_attributes>();
-  op.set_expression(attributes.epilogue, attributes.instruction_count);
+  op.adopt_expression(&dn_matmul_attributes::epilogue);
 }
 
 void check(const OperatorView& view) {

@@ -8,8 +8,7 @@ namespace {
 constexpr int kMaxArguments = 64;
 
 void adopt(Operator& op) {
-  const auto& attributes = op.attributes<dn_pointwise_attributes>();
-  op.set_expression(attributes.instructions, attributes.instruction_count);
+  op.adopt_expression(&dn_pointwise_attributes::instructions);
 }
 
 void check(const OperatorView& view) {
