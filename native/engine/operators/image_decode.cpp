@@ -38,7 +38,7 @@ void check(const OperatorView& view) {
   check_attributes(view, attributes, images);
   const DType dtype = view.output(0).dtype;
   if (dtype != DN_DTYPE_F32 && dtype != DN_DTYPE_F16 && dtype != DN_DTYPE_BF16)
-    view.mismatch("the output is ", name_of(dtype), ", expected f32, f16 or bf16");
+    view.mismatch("the output is ", name_of(dtype), ", expected float32, float16 or bfloat16");
   view.expect_shape("the output", view.output(0), {images[0], images[1], y[2], y[3]});
   if (y[2] > images[2] + 2 * attributes.padding || y[3] > images[3] + 2 * attributes.padding)
     view.mismatch("the output ", y, " is larger than images ", images, " with padding ",
