@@ -179,6 +179,27 @@ TEST(Program, ALabelOutsideTheClassesIsNamed) {
 }
 
 // conv -> max pooling -> relu run as one kernel; the values are those of the plain definition.
+// The rules admit data of 16 bits; where a device has no kernel for it, compiling says so.
+TEST(Program, DataTypesOfActivations) {
+  const auto device = open_cpu();
+  const dn_softmax_attributes softmax{sizeof softmax, DN_FORWARD, 1, 0};
+  for (const dn_dtype dtype : {DN_DTYPE_BF16, DN_DTYPE_F16}) {
+    ProgramBuilder program(device.get());
+    const auto x = make_tensor(device.get(), {2, 3}, {}, dtype);
+    const auto y = make_tensor(device.get(), {2, 3}, {}, dtype);
+    ASSERT_OK(program.add(DN_OPERATOR_SOFTMAX, &softmax, {program.bind(x)}, {program.bind(y)}));
+    EXPECT_FAILS(program.compile(), DN_UNSUPPORTED, "own:softmax: needs float32, not");
+  }
+  ProgramBuilder program(device.get());
+  const int x = program.bind(make_tensor(device.get(), {2, 3}, {}, DN_DTYPE_I32));
+  const int half = program.bind(make_tensor(device.get(), {2, 3}, {}, DN_DTYPE_F16));
+  const int single = program.bind(make_tensor(device.get(), {2, 3}));
+  EXPECT_FAILS(program.add(DN_OPERATOR_SOFTMAX, &softmax, {x}, {single}), DN_SHAPE_MISMATCH,
+               "the input is int32, expected float32, bfloat16 or float16");
+  EXPECT_FAILS(program.add(DN_OPERATOR_SOFTMAX, &softmax, {half}, {single}), DN_SHAPE_MISMATCH,
+               "the output is float32, expected float16");
+}
+
 TEST(Program, ConvolutionPoolingAndReluBecomeOneKernel) {
   auto device = open_cpu();
   const int n = 2, c = 16, size = 6, k = 16, r = 3, conv = size - r + 1, pooled = conv / 2;
