@@ -7,9 +7,15 @@ set(DN_CUDA_HOST_SOURCES
   layout.cpp
   runner.cpp
   transfer.cpp
+  kernels/convolution.cpp
   kernels/launch.cpp)
 # Compiled by nvcc, or as C++ for the simulator.
 set(DN_CUDA_KERNEL_SOURCES
+  kernels/gemm.cu
+  kernels/gemm_bf16.cu
+  kernels/gemm_f16.cu
+  kernels/gemm_f32.cu
+  kernels/gemm_tf32.cu
   kernels/layout_change.cu)
 list(TRANSFORM DN_CUDA_HOST_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
 list(TRANSFORM DN_CUDA_KERNEL_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
