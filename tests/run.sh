@@ -59,6 +59,14 @@ run_managed() {
     '<UnitTestResult .*outcome="(Failed|Error|Timeout|Aborted)"' '<UnitTestResult .*outcome="NotExecuted"'
 }
 
+# The tests of scripts print a line each: "passed NAME" or "failed NAME".
+run_scripts() {
+  local results=$root/$logs/scripts.txt log=$logs/scripts.log code=0
+  tests/gpu/tests.sh "$filter" >"$results" 2>"$log" || code=$?
+  ((code == 0)) || { grep '^failed ' "$results" && cat "$log"; }
+  count scripts $code "$results" '^passed ' '^failed ' '^skipped '
+}
+
 # Ends with the line "N passed, N failed, N skipped"; fails when a test failed.
 run_tests() {
   if [[ $only != managed ]]; then
@@ -66,6 +74,7 @@ run_tests() {
     run_native asan
   fi
   [[ $only == native ]] || run_managed
+  [[ $only != all ]] || run_scripts
   ((passed + failed + skipped > 0)) || { say "no test has a name that contains '$filter'" && failed=1; }
   echo "$passed passed, $failed failed, $skipped skipped"
   ((failed == 0))

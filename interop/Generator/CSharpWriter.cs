@@ -131,6 +131,7 @@ internal static partial class CSharpWriter
     {
         { Name: "char", Pointers: 0 } => $"Utf8Text{type.Extent}",
         { Name: "int64_t", Pointers: 0 } => $"Int64Array{type.Extent}",
+        { Name: "float", Pointers: 0 } => $"Float32Array{type.Extent}",
         _ => throw new GeneratorException($"no rule for arrays of '{type.Name}'"),
     };
 

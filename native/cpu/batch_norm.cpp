@@ -166,7 +166,7 @@ KernelPlan plan(const CompileView& view, int op) {
   return plan;
 }
 
-const RegisterOperator batch_norm({"own:batch_norm", DN_OPERATOR_BATCH_NORM, 100, nullptr, plan});
+const RegisterOperator batch_norm({"own:batch_norm", DN_OPERATOR_BATCH_NORM, 100, refuse_other_than_float32, plan});
 
 }  // namespace
 

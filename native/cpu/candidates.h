@@ -29,6 +29,9 @@ inline float* out(const Arguments& a, int index) {
   return static_cast<float*>(a.outputs[index]);
 }
 
+// Why the CPU's kernels refuse an operator whose data is not float32; empty when it is.
+std::string refuse_other_than_float32(const CompileView& view, int op);
+
 inline Slot row_major_slot(int tensor) {
   return {tensor, nullptr};
 }

@@ -110,6 +110,11 @@ CandidateRegistry& registry() {
   return candidates;
 }
 
+std::string refuse_other_than_float32(const CompileView& view, int op) {
+  const TensorDeclaration& data = view.tensor(view.op(op).input(0));
+  return data.dtype == DN_DTYPE_F32 ? "" : text("needs float32, not ", name_of(data.dtype));
+}
+
 LayoutRef like(const LayoutRef& layout, const Shape& shape, DType dtype) {
   if (!layout) return nullptr;
   const auto& source = static_cast<const DnnlLayout&>(*layout);

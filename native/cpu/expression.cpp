@@ -113,32 +113,6 @@ void round_to(const float* in, int64_t begin, int64_t count, void* data) {
   for (int64_t i = 0; i < count; ++i) out[i] = (T)in[i];
 }
 
-void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
-  switch (dtype) {
-    case DN_DTYPE_F32:
-      std::copy(in, in + count, static_cast<float*>(data) + begin);
-      break;
-    case DN_DTYPE_F64:
-      std::copy(in, in + count, static_cast<double*>(data) + begin);
-      break;
-    case DN_DTYPE_U8:
-      narrow<uint8_t>(in, begin, count, data);
-      break;
-    case DN_DTYPE_I32:
-      narrow<int32_t>(in, begin, count, data);
-      break;
-    case DN_DTYPE_I64:
-      narrow<int64_t>(in, begin, count, data);
-      break;
-    case DN_DTYPE_F16:
-      round_to<_Float16>(in, begin, count, data);
-      break;
-    case DN_DTYPE_BF16:
-      round_to<BFloat16>(in, begin, count, data);
-      break;
-  }
-}
-
 void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, float* out) {
   switch (dtype) {
     case DN_DTYPE_F64:
@@ -175,6 +149,32 @@ bool is_zero(const dn_instruction& i) {
 }
 
 }  // namespace
+
+void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
+  switch (dtype) {
+    case DN_DTYPE_F32:
+      std::copy(in, in + count, static_cast<float*>(data) + begin);
+      break;
+    case DN_DTYPE_F64:
+      std::copy(in, in + count, static_cast<double*>(data) + begin);
+      break;
+    case DN_DTYPE_U8:
+      narrow<uint8_t>(in, begin, count, data);
+      break;
+    case DN_DTYPE_I32:
+      narrow<int32_t>(in, begin, count, data);
+      break;
+    case DN_DTYPE_I64:
+      narrow<int64_t>(in, begin, count, data);
+      break;
+    case DN_DTYPE_F16:
+      round_to<_Float16>(in, begin, count, data);
+      break;
+    case DN_DTYPE_BF16:
+      round_to<BFloat16>(in, begin, count, data);
+      break;
+  }
+}
 
 bool is_relu(std::span<const dn_instruction> e) {
   return e.size() == 4 && is_input(e[0], 0) && is_zero(e[1]) && same(e[2], DN_OPCODE_MAX, 0, 1) &&

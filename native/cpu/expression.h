@@ -13,6 +13,10 @@ bool is_relu(std::span<const dn_instruction> expression);
 // input 0 * (input 1 > 0).
 bool is_relu_gradient(std::span<const dn_instruction> expression);
 
+// Writes `count` floats to elements `begin` and on of an array of the data type, rounded to nearest
+// even and saturated; for integers NaN becomes 0.
+void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data);
+
 // Evaluates an expression block by block, each instruction one vectorised pass over values in the
 // first-level cache.
 class BlockEvaluator {

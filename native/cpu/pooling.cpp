@@ -227,7 +227,7 @@ KernelPlan plan(const CompileView& view, int op) {
              : plan_backward(view, operation);
 }
 
-const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, nullptr, plan});
+const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, refuse_other_than_float32, plan});
 
 }  // namespace
 

@@ -156,11 +156,11 @@ KernelPlan plan_cross_entropy(const CompileView& view, int op) {
   return plan;
 }
 
-const RegisterOperator softmax_candidate({"own:softmax", DN_OPERATOR_SOFTMAX, 100, nullptr,
-                                          plan_softmax});
+const RegisterOperator softmax_candidate({"own:softmax", DN_OPERATOR_SOFTMAX, 100,
+                                          refuse_other_than_float32, plan_softmax});
 const RegisterOperator cross_entropy_candidate({"own:softmax_cross_entropy",
-                                                DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, 100, nullptr,
-                                                plan_cross_entropy});
+                                                DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, 100,
+                                                refuse_other_than_float32, plan_cross_entropy});
 
 }  // namespace
 

@@ -89,6 +89,11 @@ void OperatorView::expect_dtype(const char* what, const TensorDeclaration& tenso
     mismatch(what, " is ", name_of(tensor.dtype), ", expected ", name_of(dtype));
 }
 
+void OperatorView::expect_float(const char* what, const TensorDeclaration& tensor) const {
+  if (tensor.dtype != DN_DTYPE_F32 && tensor.dtype != DN_DTYPE_BF16 && tensor.dtype != DN_DTYPE_F16)
+    mismatch(what, " is ", name_of(tensor.dtype), ", expected float32, bfloat16 or float16");
+}
+
 void OperatorView::expect_rank(const char* what, const TensorDeclaration& tensor, int min,
                                int max) const {
   const int rank = tensor.shape.rank();

@@ -24,6 +24,8 @@ class DN_API OperatorView {
 
   void expect_shape(const char* what, const TensorDeclaration& tensor, const Shape& shape) const;
   void expect_dtype(const char* what, const TensorDeclaration& tensor, DType dtype) const;
+  // The tensor is float32, bfloat16 or float16: what activations and their gradients may be.
+  void expect_float(const char* what, const TensorDeclaration& tensor) const;
   void expect_rank(const char* what, const TensorDeclaration& tensor, int min, int max) const;
   // All present inputs from `first_input` on and all outputs are float32.
   void expect_float32(int first_input = 0) const;

@@ -32,6 +32,7 @@ extern "C" {
 #define DN_ABI_VERSION 1
 #define DN_MAX_RANK 8
 #define DN_MAX_SPATIAL_RANK 3
+#define DN_MAX_IMAGE_CHANNELS 4
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -245,7 +246,15 @@ typedef enum dn_operator_kind {
    * (the same tensors), then [step]. */
   DN_OPERATOR_OPTIMIZER = 10,
   /* No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order. */
-  DN_OPERATOR_RESHAPE = 11
+  DN_OPERATOR_RESHAPE = 11,
+  /* No attributes. inputs: x (M, ..), indices (L) i32, [position () i64]; outputs: y (N, ..),
+   * [position (the same tensor; advances by N)]; x and y of one dtype, any. y[i] = x[indices[position + i]];
+   * without a position it is 0 and N = L. An index outside 0 .. M-1, or a position from which N
+   * indices do not follow, fails the run and is named. */
+  DN_OPERATOR_GATHER = 12,
+  /* dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}];
+   * outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)]. */
+  DN_OPERATOR_IMAGE_DECODE = 13
 } dn_operator_kind;
 
 /* An expression is a list of instructions in static single assignment form: instruction i defines
@@ -410,6 +419,29 @@ typedef struct dn_optimizer_attributes {
   float epsilon;
   int32_t decoupled_weight_decay; /* Adam: 1 or 0 */
 } dn_optimizer_attributes;
+
+typedef enum dn_padding_mode {
+  DN_PADDING_ZERO = 1,   /* bytes of 0 outside the image */
+  DN_PADDING_REFLECT = 2 /* mirrored at the outermost pixel, which is not repeated: padding < H, W */
+} dn_padding_mode;
+
+/* y = (image byte - mean[c]) * scale[c], both operations rounded to float32, then to y's dtype. The
+ * H' x W' window is cut out of the image with `padding` pixels more on each side, and the cut then
+ * mirrored left to right or not. Without a state the window is the middle one (rounded towards the top left)
+ * and nothing is mirrored. With one, sample n takes the Philox words (see dn_random_attributes) of
+ * counter (n low, n high, offset low, stream): the window's top is (word 0 * (H + 2 padding - H' + 1))
+ * >> 32, its left side likewise by word 1, and it is mirrored where uniform(word 2) <
+ * flip_probability. The same bits on every device. */
+typedef struct dn_image_decode_attributes {
+  int32_t struct_size;
+  int32_t padding;        /* >= 0 */
+  int32_t padding_mode;   /* dn_padding_mode */
+  float flip_probability; /* 0 .. 1; above 0 only with a state */
+  int32_t stream;         /* tells apart operators that share a state */
+  int32_t reserved;
+  float mean[DN_MAX_IMAGE_CHANNELS];  /* of the first C channels, in bytes */
+  float scale[DN_MAX_IMAGE_CHANNELS];
+} dn_image_decode_attributes;
 
 /* ---- programs ----------------------------------------------------------------------------- */
 

@@ -27,7 +27,7 @@ internal static class TestDevices
     public static Device Get(string name) => _open.GetOrAdd(name, key => new Lazy<Device>(() => Device.Open(key))).Value;
 
     /// <summary>How many random cases a device is given: a quarter on the simulated GPU, for its time.</summary>
-    public static int RandomCases(string name, int count) => name == Simulated ? count / 4 : count;
+    public static int RandomCases(string name, int count) => Get(name).Info.IsSimulated ? count / 4 : count;
 
     private static string[] Choose()
     {

@@ -9,6 +9,7 @@ namespace DeepNative.Interop;
 internal static class Constants
 {
     internal const int AbiVersion = 1;
+    internal const int MaxImageChannels = 4;
     internal const int MaxRank = 8;
     internal const int MaxSpatialRank = 3;
 }
@@ -82,6 +83,14 @@ internal enum OperatorKind
     Optimizer = 10,
     /// <summary>No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order.</summary>
     Reshape = 11,
+    /// <summary>No attributes. inputs: x (M, ..), indices (L) i32, [position () i64]; outputs: y (N, ..),
+    /// [position (the same tensor; advances by N)]; x and y of one dtype, any. y[i] = x[indices[position + i]];
+    /// without a position it is 0 and N = L. An index outside 0 .. M-1, or a position from which N
+    /// indices do not follow, fails the run and is named.</summary>
+    Gather = 12,
+    /// <summary>dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}];
+    /// outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)].</summary>
+    ImageDecode = 13,
 }
 
 /// <summary>An expression is a list of instructions in static single assignment form: instruction i defines
@@ -181,4 +190,13 @@ internal enum OptimizerRule
     Sgd = 1,
     /// <summary>Kingma and Ba 2015; decoupled: Loshchilov and Hutter 2019.</summary>
     Adam = 2,
+}
+
+/// <summary>The values of <c>dn_padding_mode</c>.</summary>
+internal enum PaddingMode
+{
+    /// <summary>Bytes of 0 outside the image.</summary>
+    Zero = 1,
+    /// <summary>Mirrored at the outermost pixel, which is not repeated: padding &lt; H, W.</summary>
+    Reflect = 2,
 }

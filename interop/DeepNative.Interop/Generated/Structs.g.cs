@@ -287,6 +287,34 @@ internal struct OptimizerAttributes
     public OptimizerAttributes() => StructSize = Unsafe.SizeOf<OptimizerAttributes>();
 }
 
+/// <summary>y = (image byte - mean[c]) * scale[c], both operations rounded to float32, then to y's dtype. The
+/// H' x W' window is cut out of the image with <c>padding</c> pixels more on each side, and the cut then
+/// mirrored left to right or not. Without a state the window is the middle one (rounded towards the top left)
+/// and nothing is mirrored. With one, sample n takes the Philox words (see dn_random_attributes) of
+/// counter (n low, n high, offset low, stream): the window's top is (word 0 * (H + 2 padding - H' + 1))
+/// &gt;&gt; 32, its left side likewise by word 1, and it is mirrored where uniform(word 2) &lt;
+/// flip_probability. The same bits on every device.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ImageDecodeAttributes
+{
+    public int StructSize;
+    /// <summary>&gt;= 0.</summary>
+    public int Padding;
+    /// <summary>dn_padding_mode.</summary>
+    public PaddingMode PaddingMode;
+    /// <summary>0 .. 1; above 0 only with a state.</summary>
+    public float FlipProbability;
+    /// <summary>Tells apart operators that share a state.</summary>
+    public int Stream;
+    public int Reserved;
+    /// <summary>Of the first C channels, in bytes.</summary>
+    public Float32Array4 Mean;
+    public Float32Array4 Scale;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public ImageDecodeAttributes() => StructSize = Unsafe.SizeOf<ImageDecodeAttributes>();
+}
+
 /// <summary>See <c>dn_operator</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct Operator
@@ -408,6 +436,13 @@ internal struct Utf8Text256
     private byte _first;
 
     public override string ToString() => Utf8Text.Decode(this);
+}
+
+/// <summary>Elements in place.</summary>
+[InlineArray(4)]
+internal struct Float32Array4
+{
+    private float _first;
 }
 
 /// <summary>Elements in place.</summary>

@@ -14,7 +14,15 @@ void check(const OperatorView& view) {
                attributes.momentum, ", expected 0 to 1");
   const int outputs = mode == DN_BATCH_NORM_TRAINING ? 5 : mode == DN_BATCH_NORM_BACKWARD ? 3 : 1;
   view.check_counts(5, 5, outputs, outputs);
-  view.expect_float32();
+  view.expect_float("the input", view.input(0));
+  const DType dtype = view.input(0).dtype;
+  view.expect_dtype(mode == DN_BATCH_NORM_BACKWARD ? "grad_input" : "the output", view.output(0),
+                    dtype);
+  if (mode == DN_BATCH_NORM_BACKWARD) view.expect_dtype("grad_output", view.input(4), dtype);
+  for (int slot = 1; slot < (mode == DN_BATCH_NORM_BACKWARD ? 4 : 5); ++slot)
+    view.expect_dtype("a parameter or statistic", view.input(slot), DN_DTYPE_F32);
+  for (int slot = 1; slot < outputs; ++slot)
+    view.expect_dtype("a statistic or gradient", view.output(slot), DN_DTYPE_F32);
   view.expect_rank("the input", view.input(0), 2, DN_MAX_RANK);
   const Shape& x = view.input_shape(0);
   const Shape per_channel{x[1]};

@@ -24,8 +24,8 @@ void check(const OperatorView& view) {
 
   const TensorDeclaration& large = forward ? view.input(0) : view.output(0);
   const TensorDeclaration& small = forward ? view.output(0) : view.input(0);
-  view.expect_dtype("the input", view.input(0), DN_DTYPE_F32);
-  view.expect_dtype("the output", view.output(0), DN_DTYPE_F32);
+  view.expect_float("the input", view.input(0));
+  view.expect_dtype("the output", view.output(0), view.input(0).dtype);
   view.expect_rank("the input", large, spatial + 2, spatial + 2);
   int64_t dims[DN_MAX_RANK] = {large.shape[0], large.shape[1]};
   int64_t window = 1;

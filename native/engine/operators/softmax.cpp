@@ -11,7 +11,9 @@ void check_softmax(const OperatorView& view) {
                attributes.direction, ", expected 1 or 2");
   const int inputs = forward ? 1 : 2;
   view.check_counts(inputs, inputs, 1, 1);
-  view.expect_float32();
+  view.expect_float("the input", view.input(0));
+  if (!forward) view.expect_dtype("grad_output", view.input(1), view.input(0).dtype);
+  view.expect_dtype("the output", view.output(0), view.input(0).dtype);
   const Shape& x = view.input_shape(0);
   view.require(attributes.axis >= 0 && attributes.axis < x.rank(), "axis is ", attributes.axis,
                ", expected an axis of ", x);
@@ -22,7 +24,7 @@ void check_softmax(const OperatorView& view) {
 void check_cross_entropy(const OperatorView& view) {
   view.check_counts(2, 3, 1, 2);
   view.expect_rank("logits", view.input(0), 2, DN_MAX_RANK);
-  view.expect_dtype("logits", view.input(0), DN_DTYPE_F32);
+  view.expect_float("logits", view.input(0));
   view.expect_dtype("labels", view.input(1), DN_DTYPE_I32);
   const Shape& logits = view.input_shape(0);
   view.require(logits[1] >= 1, "logits is ", logits, ", without classes");
@@ -38,7 +40,7 @@ void check_cross_entropy(const OperatorView& view) {
   view.expect_dtype("loss", view.output(0), DN_DTYPE_F32);
   if (!view.op().has_output(1)) return;
   view.expect_shape("grad_logits", view.output(1), logits);
-  view.expect_dtype("grad_logits", view.output(1), DN_DTYPE_F32);
+  view.expect_dtype("grad_logits", view.output(1), view.input(0).dtype);
 }
 
 int64_t operations(const OperatorView& view) {

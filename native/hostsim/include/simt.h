@@ -5,6 +5,7 @@
 #include <simt/launch.h>
 
 #include <cstdint>
+#include <string>
 
 namespace simt {
 
@@ -30,6 +31,27 @@ Config& config();
 
 void set_seed(uint64_t seed);  // the same seed gives the same schedule
 uint64_t seed();
+
+// ---- The devices. All have the same properties; DEEPNATIVE_HOSTSIM_* variables set the beginning.
+void set_device_count(int count);
+void set_memory_limit(size_t bytes);  // of each device
+void set_compute_capability(int major, int minor);
+void set_multiprocessors(int count);
+// cudaErrorNoDevice: no driver; cudaErrorInsufficientDriver: too old a one; cudaSuccess: a good
+// one.
+void set_driver_error(cudaError_t error);
+
+// ---- Faults.
+
+// The next call of the API function, or run of the kernel, of this name fails once. "kernel" is any
+// kernel. An error that a running kernel causes becomes the device's sticky error; another one is
+// returned by the launch itself.
+void fail_next(const std::string& name, cudaError_t error);
+// What the last fault was that became a sticky error: kernel, block, thread, and the others'
+// states.
+std::string last_fault();
+// Forgets injected faults, sticky errors and last_fault(): the devices work again.
+void clear_faults();
 
 struct Statistics {
   uint64_t switches = 0, barriers = 0, collectives = 0, threads = 0, blocks = 0, fibers = 0;

@@ -179,6 +179,27 @@ TEST(Program, ALabelOutsideTheClassesIsNamed) {
 }
 
 // conv -> max pooling -> relu run as one kernel; the values are those of the plain definition.
+// The rules admit data of 16 bits; where a device has no kernel for it, compiling says so.
+TEST(Program, DataTypesOfActivations) {
+  const auto device = open_cpu();
+  const dn_softmax_attributes softmax{sizeof softmax, DN_FORWARD, 1, 0};
+  for (const dn_dtype dtype : {DN_DTYPE_BF16, DN_DTYPE_F16}) {
+    ProgramBuilder program(device.get());
+    const auto x = make_tensor(device.get(), {2, 3}, {}, dtype);
+    const auto y = make_tensor(device.get(), {2, 3}, {}, dtype);
+    ASSERT_OK(program.add(DN_OPERATOR_SOFTMAX, &softmax, {program.bind(x)}, {program.bind(y)}));
+    EXPECT_FAILS(program.compile(), DN_UNSUPPORTED, "own:softmax: needs float32, not");
+  }
+  ProgramBuilder program(device.get());
+  const int x = program.bind(make_tensor(device.get(), {2, 3}, {}, DN_DTYPE_I32));
+  const int half = program.bind(make_tensor(device.get(), {2, 3}, {}, DN_DTYPE_F16));
+  const int single = program.bind(make_tensor(device.get(), {2, 3}));
+  EXPECT_FAILS(program.add(DN_OPERATOR_SOFTMAX, &softmax, {x}, {single}), DN_SHAPE_MISMATCH,
+               "the input is int32, expected float32, bfloat16 or float16");
+  EXPECT_FAILS(program.add(DN_OPERATOR_SOFTMAX, &softmax, {half}, {single}), DN_SHAPE_MISMATCH,
+               "the output is float32, expected float16");
+}
+
 TEST(Program, ConvolutionPoolingAndReluBecomeOneKernel) {
   auto device = open_cpu();
   const int n = 2, c = 16, size = 6, k = 16, r = 3, conv = size - r + 1, pooled = conv / 2;
@@ -333,4 +354,63 @@ TEST(Program, TwoThreadsInOneProgramAreRefused) {
   EXPECT_GT(done, 0);
   EXPECT_EQ(other, 0);
   EXPECT_OK(program.run());
+}
+
+TEST(Program, GatherRefusesWhatDoesNotFit) {
+  auto device = open_cpu();
+  auto table = make_tensor(device.get(), {5, 2}),
+       position = make_tensor(device.get(), {}, {}, DN_DTYPE_I64);
+  auto indices = make_tensor(device.get(), {4}, {}, DN_DTYPE_I32);
+  ProgramBuilder program(device.get());
+  const int x = program.bind(table), list = program.bind(indices), at = program.bind(position);
+  const auto gather = [&](std::vector<int32_t> inputs, std::vector<int32_t> outputs) {
+    return program.add(DN_OPERATOR_GATHER, nullptr, inputs, outputs);
+  };
+  const int four = program.transient({4, 2}), five = program.transient({5, 2});
+  EXPECT_FAILS(gather({x, x}, {four}), DN_SHAPE_MISMATCH, "indices");
+  EXPECT_FAILS(gather({x, list}, {five}), DN_SHAPE_MISMATCH, "another number of rows");
+  EXPECT_FAILS(gather({x, list, at}, {five, at}), DN_SHAPE_MISMATCH, "more rows than there are");
+  EXPECT_FAILS(gather({x, list}, {program.transient({4, 3})}), DN_SHAPE_MISMATCH, "(4, 2)");
+  EXPECT_FAILS(gather({x, list}, {program.transient({4, 2}, DN_DTYPE_U8)}), DN_SHAPE_MISMATCH,
+               "uint8");
+  EXPECT_FAILS(gather({x, list}, {four, at}), DN_INVALID_ARGUMENT, "position of input 2");
+  EXPECT_FAILS(gather({x, list, list}, {four}), DN_SHAPE_MISMATCH, "position");
+  EXPECT_OK(gather({x, list, at}, {four, at}));
+}
+
+TEST(Program, ImageDecodeRefusesWhatDoesNotFit) {
+  auto device = open_cpu();
+  auto images = make_tensor(device.get(), {2, 3, 8, 6}, {}, DN_DTYPE_U8);
+  auto state = make_tensor(device.get(), {2}, {}, DN_DTYPE_I64);
+  ProgramBuilder program(device.get());
+  const int x = program.bind(images), random = program.bind(state);
+  dn_image_decode_attributes a{};
+  a.struct_size = sizeof a;
+  a.padding_mode = DN_PADDING_ZERO;
+  const auto decode = [&](const dn_image_decode_attributes& attributes, std::vector<int32_t> inputs,
+                          std::vector<int32_t> outputs) {
+    return program.add(DN_OPERATOR_IMAGE_DECODE, &attributes, inputs, outputs);
+  };
+  const int y = program.transient({2, 3, 8, 6});
+  EXPECT_FAILS(decode(a, {x}, {program.transient({2, 3, 9, 6})}), DN_SHAPE_MISMATCH, "larger than");
+  EXPECT_FAILS(decode(a, {x}, {program.transient({2, 1, 8, 6})}), DN_SHAPE_MISMATCH,
+               "(2, 3, 8, 6)");
+  EXPECT_FAILS(decode(a, {x}, {program.transient({2, 3, 8, 6}, DN_DTYPE_I32)}), DN_SHAPE_MISMATCH,
+               "int32");
+  EXPECT_FAILS(decode(a, {y}, {y}), DN_SHAPE_MISMATCH, "images");
+  EXPECT_FAILS(decode(a, {x}, {y, random}), DN_INVALID_ARGUMENT, "no input 1");
+  EXPECT_FAILS(decode(a, {x, random}, {y}), DN_INVALID_ARGUMENT, "output 1");
+  const auto with = [&](auto change) {
+    dn_image_decode_attributes changed = a;
+    change(changed);
+    return decode(changed, {x}, {y});
+  };
+  EXPECT_FAILS(with([](auto& c) { c.padding = -1; }), DN_INVALID_ARGUMENT, "padding is -1");
+  EXPECT_FAILS(with([](auto& c) { c.padding_mode = 3; }), DN_INVALID_ARGUMENT, "padding_mode is 3");
+  EXPECT_FAILS(with([](auto& c) { c.padding_mode = DN_PADDING_REFLECT, c.padding = 6; }),
+               DN_INVALID_ARGUMENT, "8 x 6");
+  EXPECT_FAILS(with([](auto& c) { c.flip_probability = 0.5f; }), DN_INVALID_ARGUMENT, "no state");
+  EXPECT_FAILS(with([](auto& c) { c.flip_probability = NAN; }), DN_INVALID_ARGUMENT, "0 to 1");
+  EXPECT_FAILS(with([](auto& c) { c.scale[2] = INFINITY; }), DN_INVALID_ARGUMENT, "channel 2");
+  EXPECT_OK(decode(a, {x, random}, {y, random}));
 }

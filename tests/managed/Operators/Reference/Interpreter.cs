@@ -29,6 +29,8 @@ internal sealed class Interpreter
         [typeof(SoftmaxBackwardNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxBackwardNode)node),
         [typeof(SoftmaxCrossEntropyNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxCrossEntropyNode)node),
         [typeof(RandomNode)] = (run, node) => ReferenceRandom.Run(run, (RandomNode)node),
+        [typeof(GatherNode)] = (run, node) => ReferenceGather.Run(run, (GatherNode)node),
+        [typeof(ImageDecodeNode)] = (run, node) => ReferenceImageDecode.Run(run, (ImageDecodeNode)node),
         [typeof(OptimizerNode)] = (run, node) => ReferenceOptimizer.Run(run, (OptimizerNode)node),
     };
 

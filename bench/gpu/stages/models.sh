@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Training steps of every model of the registry against the PyTorch found here, in the same run: ours, the peer in
+# each of its settings, ours again.
+set -uo pipefail
+source "$DN_ROOT/bench/gpu/common.sh"
+
+tool=$DN_BUNDLE/app/deepnative-cli
+[[ -x $tool ]] || fail "no bundle: $tool is not there"
+[[ -f $DN_BUILD/lib/libdeepnative.so ]] || fail "the engine was not built"
+DEEPNATIVE_CUDA_LIBS=${DEEPNATIVE_CUDA_LIBS:-$(find_vendor_libraries)}
+export DEEPNATIVE_CUDA_LIBS
+cd "$DN_STAGE" || exit 1
+
+if ((DN_REHEARSE)); then
+  # One small model, and no peer: a simulated GPU has none.
+  models=(lenet300) steps=(--steps 2 --warmup 0 --batch 4) peer="no peer in a rehearsal: PyTorch cannot use the simulated GPU"
+else
+  mapfile -t models < <(model_names)
+  steps=() peer=''
+  python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null || peer="python3 has no PyTorch that can use the GPU"
+fi
+precisions=(f32)
+! "$tool" bench --help | grep -q bf16 || precisions+=(bf16)
+each=$(((DN_LIMIT - 10) / (${#models[@]} ? ${#models[@]} : 1)))
+
+# ours MODEL PRECISION FILE
+ours() {
+  DEEPNATIVE_KERNEL_LOG=$DN_STAGE/launched timeout -k 2 60 "$tool" bench "$1" --device "$DN_DEVICE" --precision "$2" \
+    "${steps[@]}" --json "$3"
+}
+
+result='' bad=''
+{
+  ((DN_REHEARSE)) || echo "Training steps on one random batch in the GPU's memory, images/s. Time of compilation in brackets, not counted."
+  echo
+  echo "| model | batch | precision | ours | peer's setting | peer | ratio |"
+  echo "|---|---|---|---|---|---|---|"
+} >report.md
+for model in "${models[@]}"; do
+  entry='' done=1
+  for precision in "${precisions[@]}"; do
+    ours "$model" "$precision" "$model-$precision-1.json" || { done=0 && bad+="$model in $precision; "; }
+  done
+  batch=$(json_get "$model-f32-1.json" batch 2>/dev/null)
+  : >"$model-peer.jsonl"
+  if [[ -z $peer ]]; then
+    timeout -k 5 "$each" python3 "$DN_ROOT/bench/peers/gpu_steps.py" "$model" --batch "${batch:-100}" --limit $((each - 5)) \
+      --data "$DN_BUNDLE/data/mnist" >"$model-peer.jsonl" || echo "the peer of $model ended with exit code $?"
+  fi
+  for precision in "${precisions[@]}"; do
+    [[ -s $model-$precision-1.json ]] || continue
+    ours "$model" "$precision" "$model-$precision-2.json" || continue
+    entry+="${entry:+,
+}$(<"$model-$precision-1.json"),
+$(<"$model-$precision-2.json")"
+    rate=$(awk -v a="$(json_get "$model-$precision-1.json" images_per_second)" \
+      -v b="$(json_get "$model-$precision-2.json" images_per_second)" 'BEGIN { printf "%.0f", (a + b) / 2 }')
+    ((DN_REHEARSE)) && rate=-
+    any=0
+    while IFS= read -r line; do
+      echo "$line" >line.json
+      [[ $(json_get line.json precision) == "$precision" ]] || continue
+      any=1
+      theirs=$(json_get line.json images_per_second)
+      compile=$(json_get line.json compile_seconds)
+      echo "| $model | $batch | $precision | $rate | $(json_get line.json setting) |" \
+        "${theirs:-$(json_get line.json error)}${compile:+ ($compile s)} |" \
+        "$(awk -v a="$rate" -v b="$theirs" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "-" }') |" >>report.md
+    done <"$model-peer.jsonl"
+    ((any)) || echo "| $model | $batch | $precision | $rate | - | - | - |" >>report.md
+  done
+  ((done == 0)) || echo "model $model" >>models.proven
+  result+="${result:+,
+}{\"model\": \"$model\", \"ours\": [$entry], \"peer\": [$(paste -sd, "$model-peer.jsonl")]}"
+done
+[[ -z $peer ]] || printf '\n%s.\n' "$peer" >>report.md
+echo "{\"peer_missing\": $(json_text "$peer"), \"models\": [$result]}" >result.json
+{
+  cat models.proven 2>/dev/null
+  [[ -n $bad ]] || sort -u launched 2>/dev/null | sed 's/^/kernel /'
+} >proven
+[[ -z $bad ]] || fail "failed: ${bad%; }"

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# Tests of bench/gpu: its shell functions, on files written here.
+#   tests/gpu/tests.sh [PART_OF_A_NAME]
+# shellcheck disable=SC2317 # tests are called by their names
+# Prints "passed NAME" or "failed NAME" for each; what a failed one printed goes to standard error.
+set -uo pipefail
+
+DN_ROOT=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
+export DN_ROOT
+cd "$DN_ROOT" || exit 1
+source bench/gpu/common.sh
+filter=${1:-} failures=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# equal ACTUAL EXPECTED
+equal() {
+  [[ $1 == "$2" ]] || { printf 'is:     %s\nshould: %s\n' "$1" "$2" && return 1; }
+}
+
+# run_test NAME: the function of that name, in a process of its own.
+run_test() {
+  [[ gpu/$1 == *"$filter"* ]] || return 0
+  # Not as a condition: that would switch off -e.
+  (set -e && "$1") >"$work/output" 2>&1
+  # shellcheck disable=SC2181
+  if (($? == 0)); then
+    echo "passed gpu/$1"
+  else
+    echo "failed gpu/$1"
+    sed 's/^/  /' "$work/output" >&2
+    failures=1
+  fi
+}
+
+# ---- shell functions ----
+
+json_text_escapes_what_json_does_not_allow() {
+  equal "$(json_text $'a "b" \\ c\nd\te\x01f')" '"a \"b\" \\ c\nd\te f"'
+}
+
+json_number_lets_only_numbers_through() {
+  local text
+  for text in 0 12 -3.5 1e9 6.02E+23; do equal "$(json_number "$text")" "$text"; done
+  for text in '' '[N/A]' 012 1.2.3 .5 '7 W' NaN; do equal "$(json_number "$text")" null; done
+}
+
+json_get_finds_numbers_and_strings() {
+  printf '{"a": null, "gpu": "NVIDIA H200", "seconds":0.25,\n "seed" : 7, "yes": true}' >"$work/x.json"
+  equal "$(json_get "$work/x.json" gpu)" 'NVIDIA H200'
+  equal "$(json_get "$work/x.json" seconds)" 0.25
+  equal "$(json_get "$work/x.json" seed)" 7
+  equal "$(json_get "$work/x.json" yes)" true
+  equal "$(json_get "$work/x.json" a)" ''
+  equal "$(json_get "$work/x.json" nothing)" ''
+}
+
+gtest_counts_tell_passed_failed_and_skipped() {
+  cat >"$work/gtest.xml" <<'END'
+<testsuites tests="4" failures="1">
+  <testsuite name="Softmax" tests="4">
+    <testcase name="One" status="run" result="completed" time="0.1" classname="Softmax" />
+    <testcase name="Two" status="run" result="completed" time="0.1" classname="Softmax">
+      <failure message="a" type=""></failure>
+      <failure message="b" type=""></failure>
+    </testcase>
+    <testcase name="Three" status="run" result="skipped" time="0" classname="Softmax">
+      <skipped message="no"><![CDATA[no]]></skipped>
+    </testcase>
+    <testcase name="Four" status="notrun" result="suppressed" time="0" classname="Softmax" />
+  </testsuite>
+</testsuites>
+END
+  equal "$(gtest_counts "$work/gtest.xml")" '1 1 2'
+}
+
+nunit_fixtures_count_the_cases_of_the_device() {
+  cat >"$work/nunit.xml" <<'END'
+<test-case id="1" name="A(&quot;cuda:0&quot;,relu)" classname="DeepNative.Tests.Operators.PointwiseTests" result="Passed" />
+<test-case id="2" name="A(&quot;cuda:0&quot;,tanh)" classname="DeepNative.Tests.Operators.PointwiseTests" result="Failed" label="Error" />
+<test-case id="3" name="A(&quot;cpu&quot;,tanh)" classname="DeepNative.Tests.Operators.PointwiseTests" result="Passed" />
+<test-case id="4" name="B(&quot;cuda:0&quot;)" classname="DeepNative.Tests.Core.TensorTests" result="Skipped" />
+<test-case id="5" name="C" classname="DeepNative.Tests.Core.ShapeTests" result="Passed" />
+END
+  equal "$(nunit_fixtures "$work/nunit.xml" cuda:0)" $'PointwiseTests 1 1 0\nTensorTests 0 0 1'
+}
+
+fixtures_stand_for_operators() {
+  equal "$(fixture_operators MatMulTests)" matmul
+  equal "$(fixture_operators BatchNormTests)" batch_norm
+  equal "$(fixture_operators SoftmaxTests | tr '\n' ' ')" 'softmax softmax_cross_entropy '
+}
+
+sanitizer_summaries_are_added_up() {
+  printf '========= Invalid __global__ write\n========= ERROR SUMMARY: 2 errors\n========= ERROR SUMMARY: 1 error\n' >"$work/log"
+  equal "$(sanitizer_errors "$work/log")" 3
+  echo '========= RACECHECK SUMMARY: 4 hazards displayed (4 errors, 0 warnings)' >"$work/log"
+  equal "$(sanitizer_errors "$work/log")" 4
+  echo '========= Error: the target application ended' >"$work/log"
+  equal "$(sanitizer_errors "$work/log")" '?'
+}
+
+names_of_the_sources_are_found() {
+  kernel_names | grep -x copy
+  operator_names | grep -x softmax_cross_entropy
+  model_names | grep -x mnistnet
+}
+
+# ---- the list of what has run ----
+
+proven_keeps_what_ran_and_lists_the_rest() {
+  local file=$work/PROVEN.md
+  printf 'kernel copy\nmodel mnistnet\nkernel no_such_kernel\n' | bench/gpu/proven --file "$file" --gpu 'NVIDIA X1' --date 2026-01-02 --commit abc
+  grep -Fx '| kernel | copy | NVIDIA X1 | 2026-01-02 | abc |' "$file"
+  grep -Fx '| model | mnistnet | NVIDIA X1 | 2026-01-02 | abc |' "$file"
+  equal "$(grep -c no_such_kernel "$file")" 0
+  grep -E '^- [0-9]+ of [0-9]+ models: .*lenet300' "$file"
+  # The same again changes nothing; a later run on this GPU takes the row's place, another GPU gets its own.
+  cp "$file" "$work/before"
+  bench/gpu/proven --file "$file" </dev/null
+  cmp "$file" "$work/before"
+  echo 'kernel copy' | bench/gpu/proven --file "$file" --gpu 'NVIDIA X1' --date 2026-02-03 --commit def
+  echo 'kernel copy' | bench/gpu/proven --file "$file" --gpu 'NVIDIA Y' --date 2026-02-04 --commit def
+  equal "$(grep -c '^| kernel | copy |' "$file")" 2
+  grep -Fx '| kernel | copy | NVIDIA X1 | 2026-02-03 | def |' "$file"
+  grep -F '| model | mnistnet | NVIDIA X1 | 2026-01-02 | abc |' "$file"
+}
+
+# ---- options ----
+
+run_refuses_what_it_does_not_know() {
+  local code
+  for options in --fast '--only no-such-stage' '--time-limit soon' --bundle; do
+    code=0
+    # shellcheck disable=SC2086 # several words
+    bench/gpu/run $options || code=$?
+    equal "$code" 2
+  done
+}
+
+# ---- stages ----
+
+# A tree of its own with the real scripts and stages that are written here.
+make_tree() {
+  mkdir -p "$work/tree/bench" "$work/tree/native" "$work/tree/managed/DeepNative"
+  cp -r bench/gpu "$work/tree/bench/"
+  cp -r native/include "$work/tree/native/"
+  cp -r managed/DeepNative/Models "$work/tree/managed/DeepNative/"
+  for stage in "$work"/tree/bench/gpu/stages/*.sh; do echo 'exit 0' >"$stage"; done
+}
+
+stages_end_as_they_should_and_the_rest_goes_on() {
+  local stages=$work/tree/bench/gpu/stages code=0
+  make_tree
+  echo 'echo "{\"a\": 1}" >"$DN_STAGE/result.json"; echo words >"$DN_STAGE/report.md"' >"$stages/environment.sh"
+  echo 'sleep 30' >"$stages/build.sh"
+  echo 'kill -9 $$' >"$stages/kernel-tests.sh"
+  echo 'source "$DN_ROOT/bench/gpu/common.sh"; fail "one \"reason\""' >"$stages/managed-tests.sh"
+  echo 'source "$DN_ROOT/bench/gpu/common.sh"; skip "no such thing here"' >"$stages/train.sh"
+  echo 'echo "model mnistnet" >"$DN_STAGE/proven"' >"$stages/timings.sh"
+  # Of 15 s the report keeps 10.
+  "$work/tree/bench/gpu/run" --rehearse --skip models --bundle "$work/none" --time-limit 15 --out "$work/out" || code=$?
+  equal "$code" 1
+  cd "$work/out"
+  equal "$(sed -nE 's/.*"name": "([a-z-]+)", "status": "([a-z]+)".*"reason": ("([^"\\]|\\.)*").*/\1 \2 \3/p' rehearsal-*.json |
+    sed 's/after [0-9]* s/after N s/')" 'environment passed ""
+build failed "stopped after N s"
+kernel-tests skipped "no time left of the 15 s for everything"
+managed-tests skipped "no time left of the 15 s for everything"
+train skipped "no time left of the 15 s for everything"
+timings skipped "no time left of the 15 s for everything"
+models skipped "not asked for"
+sanitizers skipped "no time left of the 15 s for everything"'
+  grep -F '"result": {"a": 1}' rehearsal-*.json
+  grep -x words rehearsal-*.md
+  code=0
+  "$work/tree/bench/gpu/run" --rehearse --skip build,models --bundle "$work/none" --out "$work/out2" || code=$?
+  equal "$code" 1
+  cd "$work/out2"
+  equal "$(sed -nE 's/.*"name": "([a-z-]+)", "status": "([a-z]+)".*"reason": ("([^"\\]|\\.)*").*/\1 \2 \3/p' rehearsal-*.json)" \
+    'environment passed ""
+build skipped "not asked for"
+kernel-tests failed "killed by signal 9, or stopped after 80 s"
+managed-tests failed "one \"reason\""
+train skipped "no such thing here"
+timings passed ""
+models skipped "not asked for"
+sanitizers passed ""'
+  grep -F '| model | mnistnet | rehearsal |' PROVEN.md
+  tar -t -z -f logs.tar.gz | grep -x stages/build/
+}
+
+# shellcheck disable=SC2013 # names have no spaces
+for name in $(sed -nE 's/^([a-z][a-z_]+)\(\) \{$/\1/p' "${BASH_SOURCE[0]}" | grep -vxE 'equal|run_test|make_tree'); do run_test "$name"; done
+exit $failures
