@@ -83,6 +83,11 @@ class DN_API Candidate {
   virtual int kind() const = 0;
   // Among those that cover the same operators, lower is preferred when there is no race.
   virtual int preference() const { return 100; }
+  // True where merely asking it takes time and memory, because a library has to be loaded: only
+  // races ask it, and compilers that find nothing else.
+  virtual bool costly() const { return false; }
+  // What decides its speed beside the engine's own version: a library's. Asked after match().
+  virtual std::string version(const CompileView&) const { return {}; }
   // The operators that it would do together, starting with `first`, ascending; empty with a reason
   // when it cannot. Those that cover more go before those that cover less.
   virtual std::vector<int> match(const CompileView& view, int first, std::string& reason) const = 0;

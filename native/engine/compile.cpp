@@ -133,20 +133,26 @@ class Compiler final : public CompileView {
   Group choose_group(int first, const std::vector<bool>& covered) const {
     std::vector<Group> options;
     std::string refusals;
-    for (const Candidate* candidate : device_.candidates().of_kind(op(first).kind())) {
+    const auto ask = [&](const Candidate* candidate) {
       std::string reason;
       const std::vector<int> operators = candidate->match(*this, first, reason);
       if (operators.empty()) {
         refusals += text("\n  ", candidate->name(), ": ", reason);
-        continue;
+        return;
       }
       if (std::ranges::any_of(operators, [&](int index) { return covered[index]; }) ||
           !adjacent(operators))
-        continue;
+        return;
       auto same = std::ranges::find(options, operators, &Group::operators);
       if (same == options.end()) same = options.insert(options.end(), {operators, {}});
       same->candidates.push_back(candidate);
-    }
+    };
+    const auto& candidates = device_.candidates().of_kind(op(first).kind());
+    for (const Candidate* candidate : candidates)
+      if (!candidate->costly()) ask(candidate);
+    if (cache_ || options.empty())
+      for (const Candidate* candidate : candidates)
+        if (candidate->costly()) ask(candidate);
     if (options.empty())
       fail(DN_UNSUPPORTED, view(first).label(), ": device '", device_.info().name,
            "' has no kernel for it", refusals);

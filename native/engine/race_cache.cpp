@@ -178,7 +178,10 @@ std::string race_key(const CompileView& view, std::span<const int> operators,
     key << "; ";
   }
   if (view.allow_tf32()) key << "tf32; ";
-  for (const Candidate* candidate : candidates) key << candidate->name() << " ";
+  for (const Candidate* candidate : candidates) {
+    const std::string version = candidate->version(view);
+    key << candidate->name() << (version.empty() ? "" : "@") << version << " ";
+  }
   return key.str();
 }
 

@@ -55,7 +55,11 @@ class FakeDevice final : public dn::Device {
     double microseconds;
     dn_status failure = DN_OK;  // what its kernel throws
     bool own_layout = false;    // reads its input in a layout of its own
+    bool costly = false;
+    bool refuses = false;
+    std::string version = {};
     int runs = 0;
+    int questions = 0;
   };
 
   explicit FakeDevice(std::vector<Contestant> contestants) {
@@ -132,8 +136,12 @@ class FakeDevice final : public dn::Device {
     std::string name() const override { return contestant_.name; }
     int kind() const override { return DN_OPERATOR_POINTWISE; }
     int preference() const override { return contestant_.preference; }
-    std::vector<int> match(const dn::CompileView&, int first, std::string&) const override {
-      return {first};
+    bool costly() const override { return contestant_.costly; }
+    std::string version(const dn::CompileView&) const override { return contestant_.version; }
+    std::vector<int> match(const dn::CompileView&, int first, std::string& reason) const override {
+      ++contestant_.questions;
+      reason = "refuses";
+      return contestant_.refuses ? std::vector<int>{} : std::vector<int>{first};
     }
     dn::KernelPlan plan(const dn::CompileView& view, std::span<const int> ops) const override {
       const dn::Operator& op = view.op(ops[0]);

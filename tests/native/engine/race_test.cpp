@@ -79,6 +79,30 @@ TEST(Race, NewContestantsMeanANewRace) {
   EXPECT_EQ(compiled_kernels(device), (Names{"fake:c", "fake:c"}));
 }
 
+TEST(Race, ANewLibraryMeansANewRace) {
+  const CacheFolder folder;
+  Contestants contestants{{"fake:own", 1, 150}, {"fake:library", 2, 400}};
+  contestants[1].version = "1.0";
+  EXPECT_EQ(compiled_kernels(std::make_shared<FakeDevice>(contestants)),
+            (Names{"fake:own", "fake:own"}));
+  contestants[1].version = "2.0";
+  contestants[1].microseconds = 20;
+  EXPECT_EQ(compiled_kernels(std::make_shared<FakeDevice>(contestants)),
+            (Names{"fake:library", "fake:library"}));
+}
+
+TEST(Race, CostlyCandidatesAreAskedOnlyWhereTheyAreNeeded) {
+  const CacheFolder folder;
+  FakeDevice::Contestant library{"fake:library", 0, 20};
+  library.costly = true;
+  const auto device = std::make_shared<FakeDevice>(Contestants{{"fake:own", 1, 150}, library});
+  EXPECT_EQ(compiled_kernels(device, 0), (Names{"fake:own", "fake:own"}));
+  EXPECT_EQ(device->contestant(1).questions, 0);
+  EXPECT_EQ(compiled_kernels(device), (Names{"fake:library", "fake:library"}));
+  device->contestant(0).refuses = true;
+  EXPECT_EQ(compiled_kernels(device, 0), (Names{"fake:library", "fake:library"}));
+}
+
 TEST(Race, WithoutTimeThePreferredStaysAndNothingIsKept) {
   const CacheFolder folder;
   const auto device =
