@@ -6,6 +6,7 @@
 #include "cuda/candidates.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/layout_change.h"
+#include "cuda/vendor/libraries.h"
 #include "engine/planner.h"
 
 #ifndef DN_DEVICE_KIND
@@ -128,10 +129,12 @@ CudaDevice::CudaDevice(int index, const dn_device_options&) : index_(index) {
   }
   faults_ = std::make_shared<FaultTable>();
   transfers_ = std::make_unique<Transfers>(compute_, copy_);
+  libraries_ = std::make_shared<vendor::Libraries>();
 }
 
 CudaDevice::~CudaDevice() {
   ignore(cudaSetDevice(index_));
+  libraries_.reset();
   transfers_.reset();
   if (copy_) ignore(cudaStreamDestroy(copy_));
   if (compute_ && owns_compute_) ignore(cudaStreamDestroy(compute_));

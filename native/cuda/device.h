@@ -11,6 +11,10 @@
 
 namespace dn::cuda {
 
+namespace vendor {
+class Libraries;
+}
+
 // What kernels choose their shapes by.
 struct DeviceLimits {
   int capability = 0;  // 90: compute capability 9.0
@@ -29,6 +33,7 @@ class CudaDevice final : public Device {
   const DeviceLimits& limits() const { return limits_; }
   int index() const { return index_; }
   FaultTable& faults() { return *faults_; }
+  vendor::Libraries& libraries() { return *libraries_; }
 
   // Runs body with the device current and its order of work locked. A sticky error is remembered:
   // from then on every call fails with the first one's text. `context` is put before the text.
@@ -103,6 +108,7 @@ class CudaDevice final : public Device {
   std::shared_ptr<MemoryLedger> ledger_ = std::make_shared<MemoryLedger>();
   std::shared_ptr<FaultTable> faults_;
   std::unique_ptr<Transfers> transfers_;
+  std::shared_ptr<vendor::Libraries> libraries_;
 };
 
 // Fills in what is known without opening; available = 0 with the reason in `detail`.

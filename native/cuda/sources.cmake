@@ -8,6 +8,12 @@ set(DN_CUDA_HOST_SOURCES
   runner.cpp
   transfer.cpp
   kernels/convolution.cpp
+  vendor/convolution_candidates.cpp
+  vendor/cublas.cpp
+  vendor/cudnn.cpp
+  vendor/dynamic_library.cpp
+  vendor/matmul_candidates.cpp
+  vendor/nvrtc.cpp
   kernels/launch.cpp)
 # Compiled by nvcc, or as C++ for the simulator.
 set(DN_CUDA_KERNEL_SOURCES
