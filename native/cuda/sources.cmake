@@ -4,6 +4,8 @@ set(DN_CUDA_HOST_SOURCES
   check.cpp
   device.cpp
   fault.cpp
+  gather.cpp
+  image_decode.cpp
   layout.cpp
   runner.cpp
   transfer.cpp
@@ -17,11 +19,13 @@ set(DN_CUDA_HOST_SOURCES
   kernels/launch.cpp)
 # Compiled by nvcc, or as C++ for the simulator.
 set(DN_CUDA_KERNEL_SOURCES
+  kernels/gather.cu
   kernels/gemm.cu
   kernels/gemm_bf16.cu
   kernels/gemm_f16.cu
   kernels/gemm_f32.cu
   kernels/gemm_tf32.cu
+  kernels/image_decode.cu
   kernels/layout_change.cu)
 list(TRANSFORM DN_CUDA_HOST_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
 list(TRANSFORM DN_CUDA_KERNEL_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
