@@ -153,11 +153,12 @@ if(NOT DN_CUDA_NVCC)
   file(REMOVE ${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/libdeepnative_cuda.so)
 endif()
 
-# dn_add_cuda_library(target HOST file... KERNELS file...): a shared library of C++ files and of .cu files,
-# which nvcc compiles, with the CUDA runtime in it. What each kernel takes goes to cuda-resources.txt; one that
+# dn_add_cuda_library(target HOST file... KERNELS file... LAUNCH file...): a shared library of C++ files and
+# of .cu files, which nvcc compiles, with the CUDA runtime in it; and the static library <target>_kernels of
+# what KERNELS and LAUNCH are. What each kernel takes goes to cuda-resources.txt; one that
 # spills registers stops the build unless native/cuda/kernels/spills.allowed names it.
 function(dn_add_cuda_library target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HOST;KERNELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HOST;KERNELS;LAUNCH")
   set(allowed ${CMAKE_SOURCE_DIR}/native/cuda/kernels/spills.allowed)
   set(wrapper ${CMAKE_SOURCE_DIR}/cmake/nvcc-resources)
   unset(objects)
@@ -193,4 +194,14 @@ function(dn_add_cuda_library target)
     pthread ${CMAKE_DL_LIBS} rt)
   # The runtime's symbols stay inside: a process may hold another version of it.
   target_link_options(${target} PRIVATE LINKER:--exclude-libs,ALL LINKER:-z,defs)
+
+  # The kernels alone, for tests and benchmarks that call launchers; built on request.
+  add_library(${target}_kernels STATIC EXCLUDE_FROM_ALL ${objects} ${arg_LAUNCH})
+  add_dependencies(${target}_kernels ${target}_resources)
+  set_target_properties(${target}_kernels PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(${target}_kernels
+    PUBLIC ${CMAKE_SOURCE_DIR}/native ${CMAKE_SOURCE_DIR}/native/include)
+  target_include_directories(${target}_kernels SYSTEM PUBLIC ${DN_CUDA_INCLUDE})
+  target_link_libraries(${target}_kernels
+    PUBLIC ${DN_CUDA_RUNTIME} pthread ${CMAKE_DL_LIBS} rt PRIVATE dn_warnings)
 endfunction()

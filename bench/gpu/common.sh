@@ -88,7 +88,7 @@ sanitizer_errors() {
 # kernel_names: the names that kernels are launched under.
 kernel_names() {
   { cat "$DN_ROOT"/native/cuda/kernels/*.cu "$DN_ROOT"/native/cuda/kernels/*.cuh 2>/dev/null || true; } | tr '\n' ' ' |
-    { grep -oE '\blaunch[a-z_]*(<[^<>()]*>)? ?\([a-z_.>-]+, *"[a-z0-9_]+"' || true; } |
+    { grep -oE '\b(launch[a-z_]*(<[^<>()]*>)? ?\([a-z_.>-]+|gemm_variant<[^<>]*>\([A-Za-z0-9:]+), *"[a-z0-9_]+"' || true; } |
     sed -E 's/.*"([a-z0-9_]+)"/\1/' | sort -u
 }
 

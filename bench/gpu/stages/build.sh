@@ -20,7 +20,10 @@ if ((DN_REHEARSE)); then
   # What ./deepnative test has built is used as it is.
   [[ -f $DN_BUILD/CMakeCache.txt ]] || fail "no $DN_BUILD: run ./deepnative test first"
   configure=()
-  targets+=(deepnative_hostsim)
+  targets+=(deepnative_hostsim cuda_kernel_tests cuda_kernels_bench)
+  # With a toolkit the programs for a GPU are compiled, which tells whether they can be.
+  [[ $(cmake --build "$DN_BUILD" --target help) != *cuda_kernel_tests_gpu* ]] ||
+    targets+=(deepnative_cuda cuda_kernel_tests_gpu cuda_kernels_bench_gpu)
 else
   capability=$(json_get "$DN_WORK/stages/environment/result.json" compute_capability)
   architecture=${capability/./}
@@ -31,14 +34,14 @@ else
   # Without oneDNN there is no CPU device: what compares with it is left out.
   cpu=OFF
   ! echo '#include <dnnl.h>' | "${CXX:-g++}" -E -x c++ - >/dev/null 2>&1 || cpu=ON
-  configure=("${generator[@]}" -S "$DN_ROOT" -B "$DN_BUILD" -DCMAKE_BUILD_TYPE=Release -DDN_TESTS=ON -DDN_BENCHMARKS=ON
+  configure=("${generator[@]}" -S "$DN_ROOT" -B "$DN_BUILD" -DCMAKE_BUILD_TYPE=Release -DDN_TESTS=ON
     "-DDN_CPU=$cpu" -DDN_HOSTSIM=OFF -DDN_CUDA=ON "-DDN_CUDA_ARCHITECTURES=$architecture"
     "-DCMAKE_CUDA_COMPILER=$nvcc" "-DCMAKE_PREFIX_PATH=$DN_ROOT/build/gpu/googletest/installed")
-  targets+=(deepnative_cuda)
+  targets+=(deepnative_cuda cuda_kernel_tests_gpu cuda_kernels_bench_gpu)
 fi
-targets+=(cuda_kernel_tests cuda_kernels_bench)
 
-if ((DN_REHEARSE)) || [[ ! -f /usr/include/gtest/gtest.h ]]; then googletest; fi
+installed() { echo '#include <gtest/gtest.h>' | "${CXX:-g++}" -x c++ - -shared -fPIC -lgtest_main -lgtest -o /dev/null 2>/dev/null; }
+if ((DN_REHEARSE)) || ! installed; then googletest; fi
 ((${#configure[@]} == 0)) || cmake "${configure[@]}"
 cmake --build "$DN_BUILD" --parallel "$(nproc)" --target "${targets[@]}"
 

@@ -4,7 +4,7 @@
 set -uo pipefail
 source "$DN_ROOT/bench/gpu/common.sh"
 
-tests=$DN_BUILD/bin/cuda_kernel_tests
+tests=$DN_BUILD/bin/cuda_kernel_tests$DN_SUFFIX
 [[ -x $tests ]] || fail "$tests was not built"
 
 passed=0 failed=0 skipped=0 suites='' rows='' bad=''

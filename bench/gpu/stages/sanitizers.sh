@@ -7,7 +7,7 @@ readonly tests_a_suite=2
 ((DN_REHEARSE == 0)) || skip "no GPU: in its place ./deepnative test runs the kernels under AddressSanitizer and ThreadSanitizer"
 command -v compute-sanitizer >/dev/null || PATH=$PATH:/usr/local/cuda/bin:$(dirname "$(find_nvcc)")
 command -v compute-sanitizer >/dev/null || skip "no compute-sanitizer on this machine"
-tests=$DN_BUILD/bin/cuda_kernel_tests
+tests=$DN_BUILD/bin/cuda_kernel_tests$DN_SUFFIX
 [[ -x $tests ]] || fail "$tests was not built"
 
 filter=$("$tests" --gtest_list_tests | awk -v most=$tests_a_suite '

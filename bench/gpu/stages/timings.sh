@@ -3,7 +3,7 @@
 set -uo pipefail
 source "$DN_ROOT/bench/gpu/common.sh"
 
-program=$DN_BUILD/bin/cuda_kernels_bench
+program=$DN_BUILD/bin/cuda_kernels_bench$DN_SUFFIX
 [[ -x $program ]] || fail "$program was not built"
 
 options=(--json "$DN_STAGE/result.json" --markdown "$DN_STAGE/report.md" --seconds $((DN_LIMIT - 8)))
