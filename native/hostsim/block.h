@@ -18,26 +18,24 @@ struct AsyncCopy {
   const void* global;
   unsigned copy_bytes, total_bytes;  // total_bytes = 0: done
   unsigned group;
+  AsyncCopy* next;
 };
 
-// Copies that a thread has issued, oldest first. Grows by hand and never moves what is in it: the
-// library's moves would look like races to ThreadSanitizer.
+// Copies that a thread has issued, oldest first. What it took is kept for other threads, not given
+// back: ThreadSanitizer would see that as a race.
 class AsyncCopyQueue {
  public:
-  bool empty() const { return head_ == items_.size(); }
-  AsyncCopy& front() { return items_[head_]; }
-  void pop() {
-    if (++head_ == items_.size()) clear();
-  }
+  bool empty() const { return !first_; }
+  AsyncCopy& front() { return *first_; }
+  void pop();
   void push(const AsyncCopy& copy);
   void clear() {
-    items_.clear();
-    head_ = 0;
+    while (first_) pop();
   }
 
  private:
-  std::vector<AsyncCopy> items_;
-  size_t head_ = 0;
+  AsyncCopy* first_ = nullptr;
+  AsyncCopy* last_ = nullptr;
 };
 
 struct Warp;
@@ -117,8 +115,22 @@ struct Block {
   Barrier barrier;
   SharedMemory shared;
   const Grid* grid = nullptr;
+  uint64_t collectives = 0;  // since the process began
 };
 extern Block& running;
+
+// While it lives, a fault of the processor in a kernel is one of the kernel (StickyError mode
+// only).
+class KernelSignals {
+ public:
+  KernelSignals();
+  ~KernelSignals();
+  KernelSignals(const KernelSignals&) = delete;
+  KernelSignals& operator=(const KernelSignals&) = delete;
+
+ private:
+  bool installed_;
+};
 
 // Runs every thread of the grid. Throws Fault when one fails and faults are errors.
 void run_grid(const Grid& grid);
@@ -140,6 +152,8 @@ struct Fault {
 [[noreturn]] void leave_kernel(Fault fault);
 // Where the running kernel is and what its threads do; empty outside a kernel.
 std::string describe_place();
+// Ends the process, whatever the fault mode: for misuse that is no device's fault.
+[[noreturn]] void die(const char* format, ...) __attribute__((format(printf, 1, 2)));
 [[noreturn]] void fail_with(cudaError_t error, const char* format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -10,8 +10,6 @@ namespace simt {
 
 namespace {
 
-uint64_t collectives_run = 0;
-
 Meeting& join(Thread* me, unsigned mask, const char* name) {
   Meeting* unused = nullptr;
   for (Meeting& m : me->warp->meetings) {
@@ -56,7 +54,7 @@ void collective(unsigned mask, const char* name, void* operands, Exchange exchan
   meeting.operands[me->lane] = operands;
   meeting.arrived |= 1u << me->lane;
   if (meeting.arrived == mask) {
-    collectives_run++;
+    running.collectives++;
     if (exchange) exchange(meeting.operands, mask);
     meeting.arrived = 0;
     Thread* first = me - me->lane;

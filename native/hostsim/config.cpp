@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "block.h"
 #include "random.h"
 
 namespace simt {
@@ -19,7 +20,7 @@ Config config_from_environment() {
     } else if (!std::strcmp(order, "random")) {
       result.order = Order::Random;
     } else if (std::strcmp(order, "pct")) {
-      fail("DEEPNATIVE_HOSTSIM_ORDER is '%s'; it may be ascending, descending, random, pct", order);
+      die("DEEPNATIVE_HOSTSIM_ORDER is '%s'; it may be ascending, descending, random, pct", order);
     }
   }
   return result;

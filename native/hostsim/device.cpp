@@ -30,7 +30,7 @@ DeviceModel model_from_environment() {
   model.count = static_cast<int>(number_from_environment("DEEPNATIVE_HOSTSIM_DEVICES", 1));
   if (const char* capability = std::getenv("DEEPNATIVE_HOSTSIM_CAPABILITY")) {
     if (std::sscanf(capability, "%d.%d", &model.major, &model.minor) != 2) {
-      fail("DEEPNATIVE_HOSTSIM_CAPABILITY is '%s'; it has the form 8.0", capability);
+      die("DEEPNATIVE_HOSTSIM_CAPABILITY is '%s'; it has the form 8.0", capability);
     }
   }
   if (const char* driver = std::getenv("DEEPNATIVE_HOSTSIM_DRIVER")) {
@@ -39,7 +39,7 @@ DeviceModel model_from_environment() {
     } else if (!std::strcmp(driver, "old")) {
       model.driver_error = cudaErrorInsufficientDriver;
     } else {
-      fail("DEEPNATIVE_HOSTSIM_DRIVER is '%s'; it may be absent or old", driver);
+      die("DEEPNATIVE_HOSTSIM_DRIVER is '%s'; it may be absent or old", driver);
     }
   }
   return model;
@@ -158,19 +158,24 @@ cudaError_t Call::result() {
 }
 
 void set_memory_limit(size_t bytes) {
+  Call call("set_memory_limit", Call::Needs::Nothing);
   device_model().memory_bytes = bytes;
 }
 void set_device_count(int count) {
+  Call call("set_device_count", Call::Needs::Nothing);
   device_model().count = count;
 }
 void set_compute_capability(int major, int minor) {
+  Call call("set_compute_capability", Call::Needs::Nothing);
   device_model().major = major;
   device_model().minor = minor;
 }
 void set_multiprocessors(int count) {
+  Call call("set_multiprocessors", Call::Needs::Nothing);
   device_model().multiprocessors = count;
 }
 void set_driver_error(cudaError_t error) {
+  Call call("set_driver_error", Call::Needs::Nothing);
   device_model().driver_error = error;
 }
 

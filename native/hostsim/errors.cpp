@@ -104,15 +104,21 @@ Faults& faults() {
 }
 thread_local cudaError_t thread_error = cudaSuccess;
 
-[[noreturn]] void report(cudaError_t error, const char* format, va_list values) {
+std::string describe(const char* format, va_list values) {
   char message[1024];
   std::vsnprintf(message, sizeof message, format, values);
-  std::string text = std::string("hostsim: ") + message + "\n" + describe_place();
-  if (config().fault_mode == FaultMode::Abort) {
-    std::fputs(text.c_str(), stderr);
-    std::fflush(stderr);
-    std::abort();
-  }
+  return std::string("hostsim: ") + message + "\n" + describe_place();
+}
+
+[[noreturn]] void abort_with(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+  std::abort();
+}
+
+[[noreturn]] void report(cudaError_t error, const char* format, va_list values) {
+  std::string text = describe(format, values);
+  if (config().fault_mode == FaultMode::Abort) abort_with(text);
   faults().last_text = text;
   leave_kernel({error});
 }
@@ -129,6 +135,12 @@ void fail_with(cudaError_t error, const char* format, ...) {
   va_list values;
   va_start(values, format);
   report(error, format, values);
+}
+
+void die(const char* format, ...) {
+  va_list values;
+  va_start(values, format);
+  abort_with(describe(format, values));
 }
 
 cudaError_t& last_error() {
@@ -172,15 +184,18 @@ cudaError_t take_injected(const char* name, bool want_sticky, bool any_kind) {
 }
 
 void fail_next(const std::string& name, cudaError_t error) {
+  Call call("fail_next", Call::Needs::Nothing);
   faults().injections.push_back({name, error});
 }
 void clear_faults() {
+  Call call("clear_faults", Call::Needs::Nothing);
   faults().sticky.clear();
   faults().injections.clear();
   faults().last_text.clear();
   thread_error = cudaSuccess;
 }
 std::string last_fault() {
+  Call call("last_fault", Call::Needs::Nothing);
   return faults().last_text;
 }
 

@@ -367,6 +367,7 @@ void describe_threads(std::string& text) {
 Block& running = *new Block;
 
 const Statistics& statistics() {
+  scheduler.statistics.collectives = running.collectives;
   return scheduler.statistics;
 }
 int lane() {
@@ -427,7 +428,8 @@ void fence() {
 }
 
 void run_grid(const Grid& grid) {
-  if (running.current) fail("a kernel launched a kernel");
+  if (running.current) die("a kernel launched a kernel");
+  KernelSignals signals;
   running.grid = &grid;
   builtins.grid_dim = grid.grid;
   size_t rows = static_cast<size_t>(grid.grid.x) * grid.grid.y;

@@ -121,15 +121,37 @@ void check_shared(const void* address, size_t bytes, const char* name) {
             address);
 }
 
-void AsyncCopyQueue::push(const AsyncCopy& copy) {
-  if (items_.size() == items_.capacity()) {
-    std::vector<AsyncCopy> larger;
-    larger.reserve(std::max<size_t>(16, 2 * items_.size()));
-    for (size_t i = head_; i < items_.size(); i++) larger.push_back(items_[i]);
-    items_.swap(larger);
-    head_ = 0;
+namespace {
+
+AsyncCopy* unused_copies = nullptr;
+
+AsyncCopy* take_unused_copy() {
+  if (!unused_copies) {
+    constexpr size_t kCount = 1024;
+    auto* copies = new AsyncCopy[kCount];
+    for (size_t i = 0; i < kCount; i++) copies[i].next = i + 1 < kCount ? &copies[i + 1] : nullptr;
+    unused_copies = copies;
   }
-  items_.push_back(copy);
+  AsyncCopy* copy = unused_copies;
+  unused_copies = copy->next;
+  return copy;
+}
+
+}  // namespace
+
+void AsyncCopyQueue::push(const AsyncCopy& copy) {
+  AsyncCopy* added = take_unused_copy();
+  *added = copy;
+  added->next = nullptr;
+  (first_ ? last_->next : first_) = added;
+  last_ = added;
+}
+
+void AsyncCopyQueue::pop() {
+  AsyncCopy* done = first_;
+  first_ = done->next;
+  done->next = unused_copies;
+  unused_copies = done;
 }
 
 namespace {
@@ -163,7 +185,7 @@ void async_copy(void* shared, const void* global, unsigned copy_bytes, unsigned 
               copy_bytes, global);
   }
 #endif
-  AsyncCopy copy{shared, global, copy_bytes, total_bytes, me->open_group};
+  AsyncCopy copy{shared, global, copy_bytes, total_bytes, me->open_group, nullptr};
   AsyncCopyTime time = config().async_copy_time;
   if (time == AsyncCopyTime::AtIssue || (time == AsyncCopyTime::Random && random_bits() % 2)) {
     perform(copy);

@@ -3,6 +3,7 @@
 #include <condition_variable>
 
 #include "block.h"
+#include "memory.h"
 #include "random.h"
 #include "runtime.h"
 
@@ -174,7 +175,7 @@ void run_while(Lock& lock, Condition more) {
     if (!more()) return;
     bool busy = std::any_of(state().streams.begin(), state().streams.end(),
                             [](const StreamRef& s) { return s->busy; });
-    if (!busy) fail("deadlock: streams wait for each other");
+    if (!busy) die("deadlock: streams wait for each other");
     state().host_function_done.wait(lock);
   }
 }
@@ -194,8 +195,18 @@ Ticket last_of(const StreamRef& stream) {
   return {stream, stream->issued};
 }
 
+namespace {
+
+// Pools give back what they hold beyond their threshold when someone synchronises.
+void trim_pools() {
+  for (CUmemPoolHandle_st* pool : pools()) memory().trim(*pool, pool->threshold);
+}
+
+}  // namespace
+
 void run_until(Lock& lock, const Ticket& ticket) {
   run_while(lock, [&] { return !ticket.reached(); });
+  trim_pools();
 }
 
 void run_all(Lock& lock, int device) {
@@ -204,6 +215,7 @@ void run_all(Lock& lock, int device) {
       return s->device == device && !s->queue.empty();
     });
   });
+  trim_pools();
 }
 
 void run_some(Lock& lock) {

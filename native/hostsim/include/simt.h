@@ -59,3 +59,16 @@ struct Statistics {
 const Statistics& statistics();
 
 }  // namespace simt
+
+// The same for whoever has opened a library that holds the simulator and finds these by name.
+// Errors are values of cudaError_t.
+extern "C" {
+void hostsim_set_seed(uint64_t seed);
+void hostsim_set_device_count(int32_t count);
+void hostsim_set_memory_limit(int64_t bytes);
+void hostsim_set_compute_capability(int32_t major, int32_t minor);
+void hostsim_set_driver_error(int32_t error);
+void hostsim_set_sticky_faults(int32_t on);  // 1: FaultMode::StickyError
+void hostsim_fail_next(const char* name, int32_t error);
+void hostsim_clear_faults();
+}

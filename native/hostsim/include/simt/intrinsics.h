@@ -30,9 +30,9 @@ SIMT_NO_TSAN T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
 template <typename T>
 SIMT_NO_TSAN T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32) {
   int lane = simt::lane();
-  int source = lane ^ lane_mask;
-  // An earlier segment may be read, a later one not.
-  if (source > 31 || (source & ~(width - 1)) > (lane & ~(width - 1))) source = lane;
+  int source = lane ^ (lane_mask & 31);
+  // A lane of an earlier segment may be read, one of a later segment not.
+  if ((source & ~(width - 1)) > (lane & ~(width - 1))) source = lane;
   return simt::shuffle(mask, "__shfl_xor_sync", value, source);
 }
 template <typename T>
