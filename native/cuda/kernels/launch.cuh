@@ -13,6 +13,7 @@ void launch(cudaStream_t stream, const char* name, void (*kernel)(P...), dim3 gr
   constexpr size_t kWithoutAsking = 48 << 10;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   note_launch(name);
+  name_next_launch(name);
   cudaError_t error = cudaSuccess;
   if (shared_bytes > kWithoutAsking)
     error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
