@@ -43,8 +43,11 @@ inline Slot present_slot(const CompileView& view, int tensor) {
 // the program that holds the kernel.
 template <typename Function>
 std::unique_ptr<Kernel> make_launcher(const CompileView& view, Function function) {
-  return make_kernel([&device = device_of(view), function = std::move(function)](
-                         const Arguments& a) mutable { function(device.stream(), a); });
+  return make_kernel(
+      [&device = device_of(view), function = std::move(function)](const Arguments& a) mutable {
+        const CudaDevice::Order order(device);
+        function(device.stream(), a);
+      });
 }
 
 template <typename T = float>

@@ -35,13 +35,23 @@ class CudaDevice final : public Device {
   FaultTable& faults() { return *faults_; }
   vendor::Libraries& libraries() { return *libraries_; }
 
-  // Runs body with the device current and its order of work locked. A sticky error is remembered:
-  // from then on every call fails with the first one's text. `context` is put before the text.
+  // While one lives, the device is current and nobody else adds to its order of work.
+  class Order {
+   public:
+    explicit Order(const CudaDevice& device) : lock_(device.order_) {
+      device.refuse_when_lost();
+      device.make_current();
+    }
+
+   private:
+    std::lock_guard<std::recursive_mutex> lock_;
+  };
+
+  // Runs body in order. A sticky error is remembered: from then on every call fails with the first
+  // one's text. `context` is put before the text.
   template <typename Body>
   auto ordered(std::string_view context, Body&& body) {
-    const std::lock_guard lock(order_);
-    refuse_when_lost();
-    make_current();
+    const Order order(*this);
     try {
       return body();
     } catch (...) {

@@ -1,5 +1,7 @@
 #include "cuda/fault.h"
 
+#include <algorithm>
+
 #include "cuda/check.h"
 
 namespace dn::cuda {
@@ -27,6 +29,7 @@ std::shared_ptr<const FaultTable::Slot> FaultTable::reserve(Describe describe) {
   for (int i = 0; i < kSlots; ++i) {
     if (describe_[i]) continue;
     describe_[i] = std::move(describe);
+    used_ = std::max(used_, i + 1);
     return std::shared_ptr<const Slot>(new Slot{device_ + i},
                                        [self = shared_from_this(), i](const Slot* slot) {
                                          const std::lock_guard lock(self->mutex_);
@@ -40,7 +43,7 @@ std::shared_ptr<const FaultTable::Slot> FaultTable::reserve(Describe describe) {
 
 void FaultTable::raise() {
   const std::lock_guard lock(mutex_);
-  for (int i = 0; i < kSlots; ++i) {
+  for (int i = 0; i < used_; ++i) {
     const unsigned long long found = host_[i];
     if (found == kNoFault || !describe_[i]) continue;
     host_[i] = kNoFault;

@@ -40,6 +40,7 @@ class FaultTable : public std::enable_shared_from_this<FaultTable> {
   volatile unsigned long long* host_ = nullptr;
   unsigned long long* device_ = nullptr;
   std::vector<Describe> describe_;  // by slot; empty: free
+  int used_ = 0;                    // slots from here on were never reserved
 };
 
 }  // namespace dn::cuda

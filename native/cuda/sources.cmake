@@ -9,13 +9,15 @@ set(DN_CUDA_HOST_SOURCES
   layout.cpp
   runner.cpp
   transfer.cpp
-  kernels/convolution.cpp
   vendor/convolution_candidates.cpp
   vendor/cublas.cpp
   vendor/cudnn.cpp
   vendor/dynamic_library.cpp
   vendor/matmul_candidates.cpp
-  vendor/nvrtc.cpp
+  vendor/nvrtc.cpp)
+# The launchers' own C++: what tests of kernels link beside the kernels.
+set(DN_CUDA_LAUNCHER_SOURCES
+  kernels/convolution.cpp
   kernels/launch.cpp)
 # Compiled by nvcc, or as C++ for the simulator.
 set(DN_CUDA_KERNEL_SOURCES
@@ -27,5 +29,6 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/gemm_tf32.cu
   kernels/image_decode.cu
   kernels/layout_change.cu)
-list(TRANSFORM DN_CUDA_HOST_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
-list(TRANSFORM DN_CUDA_KERNEL_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
+foreach(list DN_CUDA_HOST_SOURCES DN_CUDA_LAUNCHER_SOURCES DN_CUDA_KERNEL_SOURCES)
+  list(TRANSFORM ${list} PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
+endforeach()

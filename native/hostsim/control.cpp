@@ -1,4 +1,5 @@
 #include <simt.h>
+#include <simt/runtime_api.h>
 
 #define SIMT_EXPORT __attribute__((visibility("default")))
 
@@ -27,5 +28,17 @@ SIMT_EXPORT void hostsim_fail_next(const char* name, int32_t error) {
 }
 SIMT_EXPORT void hostsim_clear_faults() {
   simt::clear_faults();
+}
+SIMT_EXPORT void* hostsim_allocate(int64_t bytes) {
+  void* memory = nullptr;
+  return cudaMalloc(&memory, static_cast<size_t>(bytes)) == cudaSuccess ? memory : nullptr;
+}
+SIMT_EXPORT void hostsim_free(void* memory) {
+  cudaFree(memory);
+}
+SIMT_EXPORT void* hostsim_create_stream() {
+  cudaStream_t stream = nullptr;
+  return cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess ? stream
+                                                                                  : nullptr;
 }
 }

@@ -71,4 +71,8 @@ void hostsim_set_driver_error(int32_t error);
 void hostsim_set_sticky_faults(int32_t on);  // 1: FaultMode::StickyError
 void hostsim_fail_next(const char* name, int32_t error);
 void hostsim_clear_faults();
+// Memory and a stream that are not the device's own, to wrap and to adopt; null when that failed.
+void* hostsim_allocate(int64_t bytes);
+void hostsim_free(void* memory);
+void* hostsim_create_stream();
 }

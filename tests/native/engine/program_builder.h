@@ -26,11 +26,14 @@ using Handle = std::unique_ptr<T, Release>;
     EXPECT_NE(std::string(dn_last_error()).find(part), std::string::npos) << dn_last_error(); \
   } while (0)
 
-inline Handle<dn_device> open_cpu(int threads = 2) {
+inline Handle<dn_device> open_device(const char* name, int threads = 2) {
   const dn_device_options options{sizeof options, threads};
   dn_device* device = nullptr;
-  EXPECT_OK(dn_device_open("cpu", &options, &device));
+  EXPECT_OK(dn_device_open(name, &options, &device));
   return Handle<dn_device>(device);
+}
+inline Handle<dn_device> open_cpu(int threads = 2) {
+  return open_device("cpu", threads);
 }
 
 inline Handle<dn_tensor> make_tensor(dn_device* device, std::vector<int64_t> dims,
