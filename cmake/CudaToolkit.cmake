@@ -153,20 +153,18 @@ if(NOT DN_CUDA_NVCC)
   file(REMOVE ${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/libdeepnative_cuda.so)
 endif()
 
-# dn_add_cuda_library(target HOST file... KERNELS file... LAUNCH file...): a shared library of C++ files and
-# of .cu files, which nvcc compiles, with the CUDA runtime in it; and the static library <target>_kernels of
-# what KERNELS and LAUNCH are. What each kernel takes goes to cuda-resources.txt; one that
-# spills registers stops the build unless native/cuda/kernels/spills.allowed names it.
-function(dn_add_cuda_library target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HOST;KERNELS;LAUNCH")
+# dn_compile_kernels(objects file...): .cu files by nvcc, one object each, beside which FILE.o.resources says
+# what each kernel takes. A kernel that spills registers stops the build unless
+# native/cuda/kernels/spills.allowed names it.
+function(dn_compile_kernels result)
   set(allowed ${CMAKE_SOURCE_DIR}/native/cuda/kernels/spills.allowed)
   set(wrapper ${CMAKE_SOURCE_DIR}/cmake/nvcc-resources)
   unset(objects)
-  foreach(kernel ${arg_KERNELS})
+  foreach(kernel ${ARGN})
     cmake_path(ABSOLUTE_PATH kernel OUTPUT_VARIABLE source)
-    cmake_path(GET kernel STEM name)
+    cmake_path(GET kernel FILENAME name)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE shown)
-    set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}-${name}.o)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
     add_custom_command(OUTPUT ${object}
       BYPRODUCTS ${object}.resources
       COMMAND ${wrapper} ${allowed} ${object} ${DN_CUDA_NVCC} ${DN_CUDA_FLAGS}
@@ -178,6 +176,16 @@ function(dn_add_cuda_library target)
       VERBATIM)
     list(APPEND objects ${object})
   endforeach()
+  set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+  set(${result} ${objects} PARENT_SCOPE)
+endfunction()
+
+# dn_add_cuda_library(target HOST file... KERNELS file... LAUNCH file...): a shared library of C++ files and
+# of .cu files, with the CUDA runtime in it; and the static library <target>_kernels of what KERNELS and LAUNCH
+# are. What the kernels take goes to cuda-resources.txt.
+function(dn_add_cuda_library target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HOST;KERNELS;LAUNCH")
+  dn_compile_kernels(objects ${arg_KERNELS})
   set(resources ${objects})
   list(TRANSFORM resources APPEND .resources)
   set(report ${CMAKE_BINARY_DIR}/cuda-resources.txt)
@@ -187,7 +195,6 @@ function(dn_add_cuda_library target)
     VERBATIM)
   add_custom_target(${target}_resources ALL DEPENDS ${report})
 
-  set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
   add_library(${target} SHARED ${arg_HOST} ${objects})
   target_include_directories(${target} SYSTEM PRIVATE ${DN_CUDA_INCLUDE})
   target_link_libraries(${target} PRIVATE deepnative dn_warnings ${DN_CUDA_RUNTIME}
