@@ -70,18 +70,20 @@ struct Case {
 
 class Suite {
  public:
-  explicit Suite(bool tiny) : tiny_(tiny) {}
+  Suite(bool tiny, int multiprocessors) : tiny_(tiny), multiprocessors_(multiprocessors) {}
   // The real size, or the one with which the simulator is done at once.
   template <typename T>
   T pick(T real, T tiny) const {
     return tiny_ ? tiny : real;
   }
   bool tiny() const { return tiny_; }
+  int multiprocessors() const { return multiprocessors_; }
   void add(Case c) { cases_.push_back(std::move(c)); }
   const std::vector<Case>& cases() const { return cases_; }
 
  private:
   bool tiny_;
+  int multiprocessors_;
   std::vector<Case> cases_;
 };
 
@@ -145,8 +147,5 @@ class Timer {
   int multiprocessors_ = 0;
   std::string device_;
 };
-
-// The families, each in a file of its own.
-void layout_cases(Suite& suite);
 
 }  // namespace dn::bench

@@ -14,7 +14,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "cuda_bench.h"
+#include "cuda_cases.h"
+#include "cuda_vendor.h"
 
 namespace dn::bench {
 
@@ -31,6 +32,7 @@ struct Options {
 struct Ceilings {
   double copy_gb_per_s = 0;
   double tflops[5] = {};  // by Unit
+  std::string products_by;
 };
 
 struct Result {
@@ -70,6 +72,16 @@ double measure_copy(Timer& timer, bool tiny) {
   return 2e-3 * double(bytes) / times.median_us;
 }
 
+// TFLOP/s of large products on random data: cuBLAS's where it is found, else our own.
+double measure_products(Timer& timer, Unit unit, bool tiny) {
+  using cuda::vendor::Transpose;
+  const int32_t size = tiny ? 32 : unit == Unit::F32 ? 4096 : 8192;
+  const Case c =
+      product_case(size, size, size, Transpose::No, Transpose::Yes, unit, timer.multiprocessors());
+  const Times times = timer.time(c.make_vendor ? c.make_vendor : c.make);
+  return c.operations / times.median_us * 1e-6;
+}
+
 // 0 where a ceiling that it needs was not measured.
 double floor_us(const Case& c, const Ceilings& ceilings) {
   const double by_bytes = ceilings.copy_gb_per_s > 0 ? c.bytes / ceilings.copy_gb_per_s * 1e-3 : 0;
@@ -106,7 +118,7 @@ void write_json(const std::string& path, const Timer& timer, const Ceilings& cei
   for (int unit = 1; unit < 5; ++unit)
     std::fprintf(file, ", \"%s_tflop_per_s\": %s", kUnitNames[unit],
                  number(ceilings.tflops[unit]).c_str());
-  std::fprintf(file, "},\n\"cases\": [");
+  std::fprintf(file, ", \"products_by\": %s},\n\"cases\": [", quoted(ceilings.products_by).c_str());
   const char* separator = "\n";
   for (const Result& result : results) {
     const Case& c = *result.what;
@@ -161,6 +173,7 @@ void write_markdown(const std::string& path, const Ceilings& ceilings,
     for (int unit = 1; unit < 5; ++unit)
       if (ceilings.tflops[unit] > 0)
         std::fprintf(file, ", %s %.1f TFLOP/s", kUnitNames[unit], ceilings.tflops[unit]);
+    std::fprintf(file, " (products by %s)", ceilings.products_by.c_str());
     std::fprintf(file,
                  ".\n\n| kernel | shape | | us | 10 to 90 %% | floor | share | GB/s | TFLOP/s | "
                  "vendor us |\n|---|---|---|---|---|---|---|---|---|---|\n");
@@ -215,7 +228,11 @@ int main(int argc, char** argv) {
   const auto age = [started] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   };
-  Suite suite(options.tiny);
+  Timer timer(kSimulated);
+  Suite suite(options.tiny, timer.multiprocessors());
+  gemm_cases(suite);
+  convolution_cases(suite);
+  data_cases(suite);
   layout_cases(suite);
   if (options.list) {
     for (const Case& c : suite.cases())
@@ -223,10 +240,12 @@ int main(int argc, char** argv) {
     return 0;
   }
 
-  Timer timer(kSimulated);
   Ceilings ceilings;
-  const double copy = measure_copy(timer, options.tiny);
-  if (!kSimulated) ceilings.copy_gb_per_s = copy;
+  ceilings.copy_gb_per_s = measure_copy(timer, options.tiny);
+  for (const Unit unit : {Unit::F32, Unit::Tf32, Unit::Bf16, Unit::F16})
+    ceilings.tflops[int(unit)] = measure_products(timer, unit, options.tiny);
+  ceilings.products_by = find_cublas() ? "cuBLAS " + find_cublas()->version() : "own kernels";
+  if (kSimulated) ceilings = {};
   std::printf("%s, %d multiprocessors, copy %.0f GB/s\n", timer.device().c_str(),
               timer.multiprocessors(), ceilings.copy_gb_per_s);
 

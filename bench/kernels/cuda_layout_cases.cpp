@@ -1,6 +1,6 @@
 // Layout and type changes.
 #include "cuda/kernels/layout_change.h"
-#include "cuda_bench.h"
+#include "cuda_cases.h"
 
 namespace dn::bench {
 
