@@ -78,9 +78,10 @@ internal sealed class TrainingSession(
     private static string Summary(FitResult fit, RunMetrics metrics)
     {
         var error = metrics.TestError is { } value ? string.Create(CultureInfo.InvariantCulture, $"test error {value:P2}, ") : "";
+        var data = fit.DataOnDevice ? "on the device" : "fed from the host";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"train loss {metrics.TrainLoss:0.0000}, {error}{Units.Rate(fit.ImagesPerSecond)} images/s, {Units.Time(fit.Seconds)}, first step after {Units.Time(fit.FirstStepSeconds)}");
+            $"train loss {metrics.TrainLoss:0.0000}, {error}{Units.Rate(fit.ImagesPerSecond)} images/s, {Units.Time(fit.Seconds)}, first step after {Units.Time(fit.FirstStepSeconds)}, data {data}");
     }
 
     private Measurement Measure(FitResult fit, RunMetrics metrics) => new()

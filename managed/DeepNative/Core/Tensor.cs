@@ -207,6 +207,9 @@ public sealed class Tensor : IDisposable
     /// <summary><see cref="ReadAsync{T}(T[])"/> to memory that does not move, Bytes long.</summary>
     internal unsafe void ReadAsync(nint data) => Native.TensorReadAsync(Handle, (void*)data, Bytes);
 
+    /// <summary>Copies from the host, whatever the elements are.</summary>
+    internal void WriteBytes(ReadOnlySpan<byte> data) => Native.TensorWrite(Handle, data);
+
     private static void CheckLength(Shape shape, int length)
     {
         if (shape.Count != length)

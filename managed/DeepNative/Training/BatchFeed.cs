@@ -3,44 +3,66 @@ using DeepNative.Data;
 namespace DeepNative.Training;
 
 /// <summary>
-/// Brings batches into a program's inputs, in the order of an epoch. Either gathered straight into
-/// memory that the device shares, or by a <see cref="DataLoader"/>'s thread and an asynchronous copy.
-/// Both give the same batches; neither allocates in a step.
+/// Brings batches into a program's inputs, in the order of an epoch: read by the program itself from a
+/// data set on the device, or gathered straight into memory that the device shares, or by a
+/// <see cref="DataLoader"/>'s thread and an asynchronous copy. All give the same batches; none allocates
+/// in a step.
 /// </summary>
 internal sealed class BatchFeed : IDisposable
 {
     private readonly IExampleSource _source;
     private readonly int _batch;
-    private readonly bool _shuffle;
     private readonly int[] _order = [];
     private readonly Philox? _random;
+    private readonly DeviceCursor? _cursor;
     private readonly DataLoader? _loader;
     private readonly DeviceEvent? _copied;
     private readonly int _inputBytes;
     private readonly int _targetBytes;
     private int _next;
 
-    public BatchFeed(Device device, IExampleSource source, int batch, bool shuffle, ulong seed, bool shareMemory)
+    private BatchFeed(Device device, IExampleSource source, int batch, ulong? shuffleSeed, DeviceDataset? data, DeviceCursor? cursor, bool prefetch)
     {
         _source = source;
         _batch = batch;
-        _shuffle = shuffle;
         _inputBytes = checked((int)source.InputShape.Count * source.InputType.Size());
         _targetBytes = checked((int)source.TargetShape.Count * source.TargetType.Size());
         BatchCount = (int)(((long)source.Count + batch - 1) / batch);
-        if (shareMemory)
+        Data = data;
+        SharesMemory = data is null && !prefetch && device.Info.UsesHostMemory && !device.Info.IsAsynchronous;
+        if (shuffleSeed is { } seed) _random = new Philox(seed, DataLoader.ShuffleStream);
+        if (data is not null)
+        {
+            _cursor = cursor;
+            data.Readers++;
+        }
+        else if (SharesMemory)
         {
             _order = new int[source.Count];
-            _random = new Philox(seed, DataLoader.ShuffleStream);
-            return;
         }
-
-        _loader = new DataLoader(new Blocks(this), batch, shuffle, seed);
-        _copied = new DeviceEvent(device);
+        else
+        {
+            _loader = new DataLoader(new Blocks(this), batch, shuffleSeed is not null, shuffleSeed ?? 0);
+            _copied = new DeviceEvent(device);
+        }
     }
 
     /// <summary>Batches in an epoch; the last may be smaller.</summary>
     public int BatchCount { get; }
+
+    /// <summary>The data set that programs read on the device; null: they are fed.</summary>
+    public DeviceDataset? Data { get; }
+
+    /// <summary>Whether batches are written where the device reads them.</summary>
+    public bool SharesMemory { get; }
+
+    /// <summary>The batches of training, in a new order each epoch where a seed for it is given.</summary>
+    public static BatchFeed ForTraining(Device device, IExampleSource source, int batch, ulong? shuffleSeed, DeviceDataset? data, bool prefetch) =>
+        new(device, source, batch, shuffleSeed, data, data?.Training, prefetch);
+
+    /// <summary>The batches of evaluation, in the data's order.</summary>
+    public static BatchFeed ForEvaluation(Device device, IExampleSource source, int batch, DeviceDataset? data, bool prefetch) =>
+        new(device, source, batch, null, data, data?.Evaluation, prefetch);
 
     /// <summary>Examples in one batch of the epoch.</summary>
     public int CountOf(int index) => Math.Min(_batch, _source.Count - index * _batch);
@@ -48,21 +70,19 @@ internal sealed class BatchFeed : IDisposable
     public void StartEpoch(int epoch, int firstBatch = 0)
     {
         _next = firstBatch;
-        if (_loader is not null)
-        {
-            _loader.StartEpoch(epoch, firstBatch);
-            return;
-        }
-
-        DataLoader.Order(_order, _shuffle ? _random : null, epoch);
+        if (_cursor is not null) _cursor.Start(_random, epoch, (long)firstBatch * _batch);
+        else if (_loader is not null) _loader.StartEpoch(epoch, firstBatch);
+        else DataLoader.Order(_order, _random, epoch);
     }
 
     /// <summary>Fills the inputs of a program of the coming batch's size.</summary>
     public void Next(StepProgram program)
     {
+        // A program that reads the device's data set moves on by itself.
+        if (_cursor is not null) return;
         if (_loader is null)
         {
-            _source.Gather(_order.AsSpan(_next * _batch, program.Batch), program.Input.Memory, program.Target!.Memory);
+            _source.Gather(_order.AsSpan(_next * _batch, program.Batch), program.Input!.Memory, program.Target!.Memory);
         }
         else
         {
@@ -71,7 +91,7 @@ internal sealed class BatchFeed : IDisposable
             if (!_loader.TryNext(out var batch) || batch.Count != program.Batch)
                 throw new InvalidOperationException($"batch {_next} is not one of {program.Batch} examples.");
             var inputs = program.Batch * _inputBytes;
-            program.Input.Tensor.WriteAsync(PinnedAddress.Of(batch.Images));
+            program.Input!.Tensor.WriteAsync(PinnedAddress.Of(batch.Images));
             program.Target!.Tensor.WriteAsync(PinnedAddress.Of(batch.Images[inputs..]));
             _copied.Record();
         }
@@ -81,6 +101,7 @@ internal sealed class BatchFeed : IDisposable
 
     public void Dispose()
     {
+        if (Data is not null) Data.Readers--;
         _loader?.Dispose();
         // The loader's memory must outlive the copy out of it.
         _copied?.EndQuietly();

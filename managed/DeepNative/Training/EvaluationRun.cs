@@ -5,11 +5,11 @@ namespace DeepNative.Training;
 /// <summary>Runs the evaluation programs over a data set, in its own order.</summary>
 internal static class EvaluationRun
 {
-    public static EvaluationResult Run(Device device, ModelPrograms programs, IExampleSource source, int batchSize, bool prefetch)
+    public static EvaluationResult Run(
+        Device device, ModelPrograms programs, IExampleSource source, DeviceDataset? data, int batchSize, bool prefetch)
     {
         var start = Stopwatch.GetTimestamp();
-        var shareMemory = !prefetch && ModelPrograms.SharesMemory(device);
-        using var feed = new BatchFeed(device, source, Math.Min(batchSize, source.Count), shuffle: false, seed: 0, shareMemory);
+        using var feed = BatchFeed.ForEvaluation(device, source, Math.Min(batchSize, source.Count), data, prefetch);
         // One slot a batch: nothing waits before the end.
         var losses = GC.AllocateArray<float>(feed.BatchCount, pinned: true);
         var errors = GC.AllocateArray<float>(feed.BatchCount, pinned: true);
@@ -19,7 +19,7 @@ internal static class EvaluationRun
             feed.StartEpoch(0);
             for (var batch = 0; batch < feed.BatchCount; batch++)
             {
-                var program = programs.Evaluation(feed.CountOf(batch), shareMemory);
+                var program = programs.Evaluation(feed.CountOf(batch), feed);
                 feed.Next(program);
                 program.Program.Run();
                 program.Loss!.ReadAsync(PinnedAddress.Of<float>(losses.AsSpan(batch)));

@@ -13,4 +13,8 @@ namespace DeepNative.Training;
 /// <param name="Validation">The last evaluation of the validation set, or null.</param>
 public sealed record FitResult(
     double Loss, int Epochs, long Steps, double Seconds, double ImagesPerSecond, double FirstStepSeconds, bool Completed,
-    EvaluationResult? Validation);
+    EvaluationResult? Validation)
+{
+    /// <summary>Whether the training set lay on the device; else it was fed from the host, batch by batch.</summary>
+    public bool DataOnDevice { get; init; }
+}

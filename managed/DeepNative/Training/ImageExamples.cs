@@ -4,7 +4,7 @@ using DeepNative.Data;
 namespace DeepNative.Training;
 
 /// <summary>An image data set as examples: uint8 (C, H, W) with class indices.</summary>
-internal sealed class ImageExamples : IExampleSource
+internal sealed class ImageExamples : IExampleSource, IContiguousExamples
 {
     private readonly ImageDataset _images;
 
@@ -28,6 +28,12 @@ internal sealed class ImageExamples : IExampleSource
     public DType TargetType => DType.Int32;
 
     public int? MaxLabel { get; }
+
+    public ReadOnlySpan<byte> Inputs => _images.Images.Span;
+
+    public ReadOnlySpan<byte> Targets => MemoryMarshal.AsBytes(_images.Labels.Span);
+
+    public object Owner => _images;
 
     public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets) =>
         _images.Read(indices, inputs, MemoryMarshal.Cast<byte, int>(targets));

@@ -1,5 +1,6 @@
 using DeepNative.Layers;
 using DeepNative.Losses;
+using DeepNative.Operators;
 using DeepNative.Optimizers;
 
 namespace DeepNative.Training;
@@ -18,7 +19,7 @@ internal sealed class ModelPrograms : IDisposable
     private readonly Loss _loss;
     private readonly InputNormalizer _normalizer;
     private readonly CompileOptions? _options;
-    private readonly Dictionary<(Mode Mode, int Batch), StepProgram> _programs = [];
+    private readonly Dictionary<Key, StepProgram> _programs = [];
     private long _clock;
 
     public ModelPrograms(
@@ -45,15 +46,11 @@ internal sealed class ModelPrograms : IDisposable
     /// <summary>The model's output for a batch of one.</summary>
     public Shape OutputShape { get; }
 
-    /// <summary>Whether a batch can be written where the device reads it.</summary>
-    public static bool SharesMemory(Device device) =>
-        device.Info.UsesHostMemory && !device.Info.IsAsynchronous;
-
     /// <summary>One step: forward, loss, gradients, update.</summary>
-    public StepProgram Training(int batch, Optimizer optimizer, OptimizerState state, bool shareMemory)
+    public StepProgram Training(int batch, Optimizers.Optimizer optimizer, OptimizerState state, BatchFeed feed)
     {
-        if (Find(Mode.Training, batch) is { } known) return known;
-        using var parts = new Parts(this, Mode.Training, batch, shareMemory);
+        if (Find(Mode.Training, batch, feed.Data) is { } known) return known;
+        using var parts = new Parts(this, new Key(Mode.Training, batch, feed.Data), feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
         var loss = _loss.Forward(output, target);
         var parameters = new Value[state.Parameters.Count];
@@ -65,10 +62,10 @@ internal sealed class ModelPrograms : IDisposable
     }
 
     /// <summary>Loss and wrong predictions of a batch.</summary>
-    public StepProgram Evaluation(int batch, bool shareMemory)
+    public StepProgram Evaluation(int batch, BatchFeed feed)
     {
-        if (Find(Mode.Evaluation, batch) is { } known) return known;
-        using var parts = new Parts(this, Mode.Evaluation, batch, shareMemory);
+        if (Find(Mode.Evaluation, batch, feed.Data) is { } known) return known;
+        using var parts = new Parts(this, new Key(Mode.Evaluation, batch, feed.Data), feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
         graph.Store(_loss.Forward(output, target), parts.AddLoss());
         if (_loss.CountErrors(output, target) is { } errors) graph.Store(errors, parts.AddErrors());
@@ -78,12 +75,21 @@ internal sealed class ModelPrograms : IDisposable
     /// <summary>The loss's prediction for a batch.</summary>
     public StepProgram Prediction(int batch)
     {
-        if (Find(Mode.Prediction, batch) is { } known) return known;
-        using var parts = new Parts(this, Mode.Prediction, batch, shareMemory: false);
+        if (Find(Mode.Prediction, batch, data: null) is { } known) return known;
+        using var parts = new Parts(this, new Key(Mode.Prediction, batch, Data: null), shareMemory: false);
         var (graph, output, _) = parts.Trace();
         var prediction = _loss.Predict(output);
         graph.Store(prediction, parts.AddOutput(prediction.Shape));
         return parts.Compile();
+    }
+
+    /// <summary>Drops the programs that read a data set on the device, which then can be freed.</summary>
+    public void Forget(DeviceDataset data)
+    {
+        foreach (var key in _programs.Keys.Where(key => key.Data == data).ToArray())
+        {
+            if (_programs.Remove(key, out var dropped)) dropped.Dispose();
+        }
     }
 
     public void Dispose()
@@ -100,37 +106,40 @@ internal sealed class ModelPrograms : IDisposable
         return output.Shape;
     }
 
-    private StepProgram? Find(Mode mode, int batch)
+    private StepProgram? Find(Mode mode, int batch, DeviceDataset? data)
     {
-        if (!_programs.TryGetValue((mode, batch), out var program)) return null;
+        if (!_programs.TryGetValue(new Key(mode, batch, data), out var program)) return null;
         program.LastUse = ++_clock;
         return program;
     }
 
-    private void Keep(Mode mode, StepProgram program)
+    private void Keep(Key key, StepProgram program)
     {
         program.LastUse = ++_clock;
-        _programs.Add((mode, program.Batch), program);
-        if (mode == Mode.Training) return;
+        _programs.Add(key, program);
+        if (key.Mode == Mode.Training) return;
         var count = 0;
-        (Mode, int) oldest = default;
+        Key oldest = default;
         var least = long.MaxValue;
-        foreach (var (key, other) in _programs)
+        foreach (var (other, candidate) in _programs)
         {
-            if (key.Mode != mode) continue;
+            if (other.Mode != key.Mode) continue;
             count++;
-            if (other.LastUse >= least) continue;
-            least = other.LastUse;
-            oldest = key;
+            if (candidate.LastUse >= least) continue;
+            least = candidate.LastUse;
+            oldest = other;
         }
 
         if (count > MostPerMode && _programs.Remove(oldest, out var dropped)) dropped.Dispose();
     }
 
+    /// <summary>What a program is for; with a data set: one that reads it on the device.</summary>
+    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data);
+
     /// <summary>The tensors of a program under construction; freed unless it is completed.</summary>
-    private sealed class Parts(ModelPrograms owner, Mode mode, int batch, bool shareMemory) : IDisposable
+    private sealed class Parts(ModelPrograms owner, Key key, bool shareMemory) : IDisposable
     {
-        private readonly Graph _graph = new(mode == Mode.Training, $"{mode} of {batch}");
+        private readonly Graph _graph = new(key.Mode == Mode.Training, $"{key.Mode} of {key.Batch}");
         private InputBuffer? _input;
         private InputBuffer? _target;
         private Tensor? _loss;
@@ -141,10 +150,11 @@ internal sealed class ModelPrograms : IDisposable
         public (Graph Graph, Value Output, Value Target) Trace()
         {
             owner._normalizer.Materialize(owner._device, seed: 0);
-            _input = new InputBuffer(owner._device, owner.Input.Type, new Shape(batch).Concat(owner.Input.Shape), shareMemory);
+            if (key.Data is { } data) return TraceResident(data, key.Mode == Mode.Training ? data.Training : data.Evaluation);
+            _input = new InputBuffer(owner._device, owner.Input.Type, new Shape(key.Batch).Concat(owner.Input.Shape), shareMemory);
             var input = owner._normalizer.Forward(_graph.Bind(_input.Tensor, "input"));
             var output = owner._model.Forward(input);
-            if (mode == Mode.Prediction) return (_graph, output, input);
+            if (key.Mode == Mode.Prediction) return (_graph, output, input);
             _target = new InputBuffer(owner._device, owner._loss.TargetType, owner._loss.TargetShape(output.Shape), shareMemory);
             return (_graph, output, _graph.Bind(_target.Tensor, "target"));
         }
@@ -159,16 +169,16 @@ internal sealed class ModelPrograms : IDisposable
         {
             var program = new StepProgram
             {
-                Batch = batch,
+                Batch = key.Batch,
                 Program = _graph.Compile(owner._device, owner._options),
-                Input = _input!,
+                Input = _input,
                 Target = _target,
                 Loss = _loss,
                 Errors = _errors,
                 Output = _output,
             };
             _complete = true;
-            owner.Keep(mode, program);
+            owner.Keep(key, program);
             return program;
         }
 
@@ -180,6 +190,20 @@ internal sealed class ModelPrograms : IDisposable
             _loss?.Dispose();
             _errors?.Dispose();
             _output?.Dispose();
+        }
+
+        // The next examples of the cursor, and the cursor behind them: a step needs nothing from the host.
+        private (Graph Graph, Value Output, Value Target) TraceResident(DeviceDataset data, DeviceCursor cursor)
+        {
+            var (order, position) = (_graph.Bind(cursor.Order, "order"), _graph.Bind(cursor.Position, "position"));
+            Value input, target;
+            using (_graph.Scope("data"))
+            {
+                input = Gather.Next(_graph.Bind(data.Inputs, "inputs"), order, position, key.Batch, advance: false);
+                target = Gather.Next(_graph.Bind(data.Targets, "targets"), order, position, key.Batch, advance: true);
+            }
+
+            return (_graph, owner._model.Forward(owner._normalizer.Forward(input)), target);
         }
     }
 }

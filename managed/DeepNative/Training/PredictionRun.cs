@@ -22,7 +22,7 @@ internal static class PredictionRun
         for (var start = 0; start < count; start += MostAtOnce)
         {
             var program = programs.Prediction(Math.Min(MostAtOnce, count - start));
-            program.Input.Tensor.Write(inputs.Slice((int)(start * length), (int)(program.Batch * length)));
+            program.Input!.Tensor.Write(inputs.Slice((int)(start * length), (int)(program.Batch * length)));
             program.Program.Run();
             program.Output!.Read(values.AsSpan(start * outputLength, program.Batch * outputLength));
         }

@@ -9,6 +9,9 @@ internal sealed record RunSetup
 
     public required IExampleSource Data { get; init; }
 
+    /// <summary>The data sets that lie on the device.</summary>
+    public required DeviceDatasets Resident { get; init; }
+
     public required FitOptions Options { get; init; }
 
     public required Optimizer Optimizer { get; init; }

@@ -7,9 +7,10 @@ internal sealed class StepProgram : IDisposable
 
     public required CompiledProgram Program { get; init; }
 
-    public required InputBuffer Input { get; init; }
+    /// <summary>Absent where the program reads a data set on the device.</summary>
+    public InputBuffer? Input { get; init; }
 
-    /// <summary>Absent for prediction.</summary>
+    /// <summary>Absent for prediction, and where the program reads a data set on the device.</summary>
     public InputBuffer? Target { get; init; }
 
     /// <summary>Mean loss of the batch, float32 (); absent for prediction.</summary>
@@ -27,7 +28,7 @@ internal sealed class StepProgram : IDisposable
     public void Dispose()
     {
         Program.Dispose();
-        Input.Dispose();
+        Input?.Dispose();
         Target?.Dispose();
         Loss?.Dispose();
         Errors?.Dispose();

@@ -4,7 +4,7 @@ namespace DeepNative.Training;
 
 /// <summary>Examples from arrays: float32 inputs with float32 targets (regression) or class indices.</summary>
 /// <remarks>Holds the arrays without copying; do not change them while training. Thread-safe.</remarks>
-public sealed class TensorDataset : IExampleSource
+public sealed class TensorDataset : IExampleSource, IContiguousExamples
 {
     private readonly float[] _inputs;
     private readonly Array _targets;
@@ -80,6 +80,13 @@ public sealed class TensorDataset : IExampleSource
 
     /// <inheritdoc/>
     public int? MaxLabel { get; }
+
+    ReadOnlySpan<byte> IContiguousExamples.Inputs => MemoryMarshal.AsBytes<float>(_inputs);
+
+    ReadOnlySpan<byte> IContiguousExamples.Targets =>
+        _targets is int[] labels ? MemoryMarshal.AsBytes<int>(labels) : MemoryMarshal.AsBytes<float>((float[])_targets);
+
+    object IContiguousExamples.Owner => this;
 
     /// <inheritdoc/>
     public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets)

@@ -22,6 +22,7 @@ public sealed partial class Trainer : IDisposable
     private readonly Device _device;
     private readonly TrainerOptions _options;
     private readonly OptimizerState _state;
+    private readonly DeviceDatasets _resident;
     private RunPosition _position = new();
     private readonly bool _ownsModel;
     private ModelPrograms? _programs;
@@ -51,6 +52,7 @@ public sealed partial class Trainer : IDisposable
         _device = device;
         _seed = seed;
         _options = options ?? new TrainerOptions();
+        _resident = new DeviceDatasets(device, _options.KeepDataOnDevice, data => _programs?.Forget(data));
         var trained = new List<Parameter>();
         _ownsModel = true;
         foreach (var parameter in model.Parameters())
@@ -166,6 +168,7 @@ public sealed partial class Trainer : IDisposable
         {
             Device = _device,
             Data = data,
+            Resident = _resident,
             Options = options,
             Optimizer = _optimizer,
             State = _state,
@@ -202,7 +205,7 @@ public sealed partial class Trainer : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         var programs = Programs(data);
         CheckExamples(data, programs);
-        return EvaluationRun.Run(_device, programs, data, batch, _options.Prefetch);
+        return EvaluationRun.Run(_device, programs, data, _resident.Find(data), batch, _options.Prefetch);
     }
 
     /// <summary>Predicts for one or more images.</summary>
@@ -225,6 +228,7 @@ public sealed partial class Trainer : IDisposable
         if (_disposed) return;
         _disposed = true;
         _programs?.Dispose();
+        _resident.Dispose();
         _state.Dispose();
         if (_ownsModel) _model.ReleaseTensors();
     }

@@ -20,6 +20,13 @@ public sealed record TrainerOptions
     /// </summary>
     public bool Prefetch { get; init; }
 
+    /// <summary>
+    /// Whether data sets are copied to the device once, so that a step needs nothing from the host. Null:
+    /// where the device has its own memory and a data set takes at most a quarter of what is free. True:
+    /// always. Data sets of 2 GiB and more are never. The results are the same to the bit.
+    /// </summary>
+    public bool? KeepDataOnDevice { get; init; }
+
     /// <summary>The least time between two progress reports inside an epoch.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 

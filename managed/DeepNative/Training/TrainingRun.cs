@@ -30,13 +30,13 @@ internal sealed class TrainingRun : IDisposable
         _start = start;
         var options = setup.Options;
         var batch = Math.Min(options.Batch, setup.Data.Count);
-        var shareMemory = !setup.Prefetch && ModelPrograms.SharesMemory(setup.Device);
-        _feed = new BatchFeed(setup.Device, setup.Data, batch, options.Shuffle, setup.Seed, shareMemory);
+        _feed = BatchFeed.ForTraining(
+            setup.Device, setup.Data, batch, options.Shuffle ? setup.Seed : null, setup.Resident.Find(setup.Data), setup.Prefetch);
         try
         {
             var rest = _feed.CountOf(_feed.BatchCount - 1);
-            _full = setup.Programs.Training(batch, setup.Optimizer, setup.State, shareMemory);
-            _last = rest == batch ? _full : setup.Programs.Training(rest, setup.Optimizer, setup.State, shareMemory);
+            _full = setup.Programs.Training(batch, setup.Optimizer, setup.State, _feed);
+            _last = rest == batch ? _full : setup.Programs.Training(rest, setup.Optimizer, setup.State, _feed);
             _ring = new LossRing(setup.Device, position.Step, () => _lastCheckpoint)
             {
                 Sum = position.LossSum,
@@ -66,7 +66,10 @@ internal sealed class TrainingRun : IDisposable
         _position.Unfinished = !completed;
         return new FitResult(
             loss, _position.Epoch, _steps, Stopwatch.GetElapsedTime(_start).TotalSeconds, ImagesPerSecond(),
-            _steps > 0 ? Stopwatch.GetElapsedTime(_start, _firstStepEnd).TotalSeconds : double.NaN, completed, _validation);
+            _steps > 0 ? Stopwatch.GetElapsedTime(_start, _firstStepEnd).TotalSeconds : double.NaN, completed, _validation)
+        {
+            DataOnDevice = _feed.Data is not null,
+        };
     }
 
     public void Dispose()
@@ -140,7 +143,11 @@ internal sealed class TrainingRun : IDisposable
         var mean = _ring.Mean;
         var pause = Stopwatch.GetTimestamp();
         if (_setup.Options.Validation is { } validation)
-            _validation = EvaluationRun.Run(_setup.Device, _setup.Programs, validation, _setup.Options.Batch, _setup.Prefetch);
+        {
+            _validation = EvaluationRun.Run(
+                _setup.Device, _setup.Programs, validation, _setup.Resident.Find(validation), _setup.Options.Batch, _setup.Prefetch);
+        }
+
         _paused += Stopwatch.GetTimestamp() - pause;
         if (_setup.Options.Progress is { } progress) Report(progress, isEpochEnd: true, mean);
         (_ring.Sum, _ring.Examples) = (0, 0);
