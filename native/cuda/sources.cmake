@@ -21,6 +21,9 @@ set(DN_CUDA_LAUNCHER_SOURCES
   kernels/launch.cpp)
 # Compiled by nvcc, or as C++ for the simulator.
 set(DN_CUDA_KERNEL_SOURCES
+  kernels/batch_norm.cu
+  kernels/batch_norm_backward.cu
+  kernels/batch_norm_planes.cu
   kernels/gather.cu
   kernels/gemm.cu
   kernels/gemm_bf16.cu
@@ -28,7 +31,10 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/gemm_f32.cu
   kernels/gemm_tf32.cu
   kernels/image_decode.cu
-  kernels/layout_change.cu)
+  kernels/layout_change.cu
+  kernels/pooling.cu
+  kernels/softmax.cu
+  kernels/softmax_cross_entropy.cu)
 foreach(list DN_CUDA_HOST_SOURCES DN_CUDA_LAUNCHER_SOURCES DN_CUDA_KERNEL_SOURCES)
   list(TRANSFORM ${list} PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
 endforeach()
