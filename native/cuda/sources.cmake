@@ -1,13 +1,17 @@
 # The sources of the CUDA device, once for the GPU and once for its simulation. Operator files are
 # direct sources of the device's library: a static archive would drop their self-registration.
 set(DN_CUDA_HOST_SOURCES
+  batch_norm.cpp
   check.cpp
   device.cpp
   fault.cpp
   gather.cpp
   image_decode.cpp
   layout.cpp
+  pooling.cpp
+  relu_pattern.cpp
   runner.cpp
+  softmax.cpp
   transfer.cpp
   vendor/convolution_candidates.cpp
   vendor/cublas.cpp

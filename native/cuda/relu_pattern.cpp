@@ -1,0 +1,101 @@
+#include "cuda/relu_pattern.h"
+
+namespace dn::cuda {
+
+namespace {
+
+using Expression = std::span<const dn_instruction>;
+
+// The value that is the only output; -1: there are several.
+int only_output(Expression e) {
+  int value = -1;
+  for (const dn_instruction& instruction : e) {
+    if (instruction.opcode != DN_OPCODE_OUTPUT) continue;
+    if (value >= 0) return -1;
+    value = instruction.a;
+  }
+  return value;
+}
+
+bool is_zero(const dn_instruction& i) {
+  return i.opcode == DN_OPCODE_CONSTANT && i.value == 0;
+}
+
+// One or two inputs added.
+struct Sum {
+  int first, second = -1;
+};
+std::optional<Sum> sum_of_inputs(Expression e, int value) {
+  const dn_instruction& i = e[value];
+  if (i.opcode == DN_OPCODE_INPUT) return Sum{i.a};
+  if (i.opcode != DN_OPCODE_ADD) return {};
+  const dn_instruction &a = e[i.a], &b = e[i.b];
+  if (a.opcode != DN_OPCODE_INPUT || b.opcode != DN_OPCODE_INPUT || a.a == b.a) return {};
+  return Sum{a.a, b.a};
+}
+
+// The operand y of y > 0; -1: something else.
+int compared_with_zero(Expression e, int value) {
+  const dn_instruction& i = e[value];
+  const bool greater = i.opcode == DN_OPCODE_GT && is_zero(e[i.b]);
+  const bool less = i.opcode == DN_OPCODE_LT && is_zero(e[i.a]);
+  if (!greater && !less) return -1;
+  const dn_instruction& y = e[greater ? i.a : i.b];
+  return y.opcode == DN_OPCODE_INPUT ? y.a : -1;
+}
+
+bool alike(const CompileView& view, int a, int b) {
+  const TensorDeclaration &left = view.tensor(a), &right = view.tensor(b);
+  return left.dtype == right.dtype && left.shape == right.shape;
+}
+
+}  // namespace
+
+std::optional<ReluAfter> relu_after(const CompileView& view, int tensor) {
+  const TensorDeclaration& x = view.tensor(tensor);
+  if (!x.transient() || x.consumers.size() != 1) return {};
+  const int index = x.consumers[0];
+  const Operator& op = view.op(index);
+  if (op.kind() != DN_OPERATOR_POINTWISE || op.outputs().size() != 1) return {};
+  const Expression e = op.expression();
+  int value = only_output(e);
+  if (value < 0) return {};
+  ReluAfter found{index, op.output(0)};
+  if (e[value].opcode == DN_OPCODE_MAX) {
+    const dn_instruction& max = e[value];
+    if (!is_zero(e[max.a]) && !is_zero(e[max.b])) return {};
+    found.relu = true;
+    value = is_zero(e[max.a]) ? max.b : max.a;
+  }
+  const std::optional<Sum> sum = sum_of_inputs(e, value);
+  if (!sum || (!found.relu && sum->second < 0)) return {};
+  const bool first = op.input(sum->first) == tensor;
+  if (!first && (sum->second < 0 || op.input(sum->second) != tensor)) return {};
+  if (sum->second >= 0) found.residual = op.input(first ? sum->second : sum->first);
+  if (found.residual == tensor || !alike(view, tensor, found.output) ||
+      (found.residual >= 0 && !alike(view, tensor, found.residual)))
+    return {};
+  return found;
+}
+
+std::optional<ReluGradientOf> relu_gradient_of(const CompileView& view, int index) {
+  const Operator& op = view.op(index);
+  if (op.kind() != DN_OPERATOR_POINTWISE || op.outputs().size() != 1) return {};
+  const Expression e = op.expression();
+  const int value = only_output(e);
+  if (value < 0 || e[value].opcode != DN_OPCODE_MUL) return {};
+  int gradient = e[value].a, y = compared_with_zero(e, e[value].b);
+  if (y < 0) {
+    gradient = e[value].b;
+    y = compared_with_zero(e, e[value].a);
+  }
+  const std::optional<Sum> sum = y < 0 ? std::nullopt : sum_of_inputs(e, gradient);
+  if (!sum) return {};
+  ReluGradientOf found{op.input(sum->first), op.input(y), op.output(0)};
+  if (sum->second >= 0) found.other = op.input(sum->second);
+  for (int id : {found.gradient, found.y, found.other})
+    if (id >= 0 && !alike(view, id, found.output)) return {};
+  return found;
+}
+
+}  // namespace dn::cuda
