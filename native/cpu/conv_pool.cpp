@@ -121,7 +121,8 @@ class ConvPoolForward final : public Candidate {
 
   std::vector<int> match(const CompileView& view, int first, std::string& reason) const override {
     Forward found;
-    reason = find_forward(view, first, found);
+    reason = refuse_other_than_float32(view, first);
+    if (reason.empty()) reason = find_forward(view, first, found);
     if (!reason.empty()) return {};
     std::vector<int> operators{found.convolution, found.pooling};
     if (found.relu >= 0) operators.push_back(found.relu);
@@ -247,7 +248,8 @@ class ConvPoolBackward final : public Candidate {
 
   std::vector<int> match(const CompileView& view, int first, std::string& reason) const override {
     Backward found;
-    reason = find_backward(view, first, found);
+    reason = refuse_other_than_float32(view, first);
+    if (reason.empty()) reason = find_backward(view, first, found);
     return reason.empty() ? found.operators() : std::vector<int>{};
   }
 

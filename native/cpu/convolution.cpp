@@ -54,6 +54,8 @@ Request make_request(const CompileView& view, int input, int weight, int output,
 }
 
 std::string refuse(const CompileView& view, int op) {
+  if (const std::string reason = refuse_other_than_float32(view, op); !reason.empty())
+    return reason;
   const Operator& operation = view.op(op);
   for (int id : operation.inputs())
     if (id >= 0 && view.tensor(id).shape.numel() == 0) return "an input is empty";

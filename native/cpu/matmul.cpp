@@ -146,6 +146,8 @@ class LinearGradient final : public Candidate {
     const Operator& product = view.op(first);
     const auto& attributes = product.attributes<dn_matmul_attributes>();
     const int gradient = product.input(0);
+    reason = refuse_other_than_float32(view, first);
+    if (!reason.empty()) return {};
     reason = "not the gradient of a weight whose bias has one too";
     if (!attributes.transpose_a || attributes.transpose_b || product.has_input(2) ||
         !product.expression().empty() || view.tensor(gradient).shape.rank() != 2 ||
@@ -169,6 +171,8 @@ class LinearGradient final : public Candidate {
 };
 
 std::string refuse_onednn(const CompileView& view, int op) {
+  if (const std::string reason = refuse_other_than_float32(view, op); !reason.empty())
+    return reason;
   const Operator& operation = view.op(op);
   for (int id : operation.inputs())
     if (id >= 0 && view.tensor(id).shape.numel() == 0) return "an input is empty";
@@ -240,7 +244,8 @@ KernelPlan plan_onednn(const CompileView& view, int op) {
   return plan;
 }
 
-const RegisterOperator own({"own:gemm", DN_OPERATOR_MATMUL, 10, nullptr, plan_own});
+const RegisterOperator own({"own:gemm", DN_OPERATOR_MATMUL, 10, refuse_other_than_float32,
+                            plan_own});
 const RegisterCandidate linear_gradient(std::make_unique<LinearGradient>());
 const RegisterOperator with_onednn({"onednn:matmul", DN_OPERATOR_MATMUL, 100, refuse_onednn,
                                     plan_onednn});

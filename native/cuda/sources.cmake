@@ -3,11 +3,14 @@
 set(DN_CUDA_HOST_SOURCES
   batch_norm.cpp
   check.cpp
+  convolution.cpp
   device.cpp
+  epilogue.cpp
   fault.cpp
   gather.cpp
   image_decode.cpp
   layout.cpp
+  matmul.cpp
   pooling.cpp
   relu_pattern.cpp
   runner.cpp

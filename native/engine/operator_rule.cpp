@@ -89,6 +89,11 @@ void OperatorView::expect_dtype(const char* what, const TensorDeclaration& tenso
     mismatch(what, " is ", name_of(tensor.dtype), ", expected ", name_of(dtype));
 }
 
+void OperatorView::expect_dtype_or_float32(const char* what, const TensorDeclaration& tensor,
+                                           DType dtype) const {
+  if (tensor.dtype != DN_DTYPE_F32) expect_dtype(what, tensor, dtype);
+}
+
 void OperatorView::expect_float(const char* what, const TensorDeclaration& tensor) const {
   if (tensor.dtype != DN_DTYPE_F32 && tensor.dtype != DN_DTYPE_BF16 && tensor.dtype != DN_DTYPE_F16)
     mismatch(what, " is ", name_of(tensor.dtype), ", expected float32, bfloat16 or float16");

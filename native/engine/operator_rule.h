@@ -24,6 +24,9 @@ class DN_API OperatorView {
 
   void expect_shape(const char* what, const TensorDeclaration& tensor, const Shape& shape) const;
   void expect_dtype(const char* what, const TensorDeclaration& tensor, DType dtype) const;
+  // For what stays float32 beside data of 16 bits: biases, gradients of parameters.
+  void expect_dtype_or_float32(const char* what, const TensorDeclaration& tensor,
+                               DType dtype) const;
   // The tensor is float32, bfloat16 or float16: what activations and their gradients may be.
   void expect_float(const char* what, const TensorDeclaration& tensor) const;
   void expect_rank(const char* what, const TensorDeclaration& tensor, int min, int max) const;

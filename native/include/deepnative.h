@@ -216,12 +216,14 @@ typedef enum dn_operator_kind {
   /* dn_reduce_attributes. inputs: x; outputs: y (argmax: i32). */
   DN_OPERATOR_REDUCE = 2,
   /* dn_matmul_attributes. inputs: a (..., M, K), b (..., K, N), [bias (N)], epilogue inputs;
-   * outputs: c (..., M, N). Leading dimensions are equal, or absent on one side. */
+   * outputs: c (..., M, N). Leading dimensions are equal, or absent on one side. a and b are float32,
+   * bfloat16 or float16; c and bias are the same or float32; epilogue inputs are as c. */
   DN_OPERATOR_MATMUL = 3,
   /* dn_convolution_attributes. By direction:
    *  forward:          inputs input (N,C,..), weight (K,C/g,..), [bias (K)]; outputs output (N,K,..)
    *  backward_data:    inputs grad_output, weight; outputs grad_input
-   *  backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias] */
+   *  backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias]
+   * All are float32, bfloat16 or float16 alike; bias, grad_weight and grad_bias may stay float32. */
   DN_OPERATOR_CONVOLUTION = 4,
   /* dn_pooling_attributes. forward: inputs x; outputs y, [tap: max only].
    * backward: inputs grad_output, [tap: max only]; outputs grad_input. */

@@ -37,7 +37,18 @@ void check(const OperatorView& view) {
   const bool weight_gradient = attributes.direction == DN_BACKWARD_WEIGHT;
   view.check_counts(2, forward ? kFirstEpilogueInput + kMaxEpilogueInputs : 2, 1,
                     weight_gradient ? 2 : 1);
-  view.expect_float32();
+  const DType dtype = view.input(0).dtype;
+  view.expect_float(forward || weight_gradient ? "the input" : "grad_output", view.input(0));
+  view.expect_dtype(weight_gradient ? "grad_output" : "weight", view.input(1), dtype);
+  if (weight_gradient) {
+    view.expect_dtype_or_float32("grad_weight", view.output(0), dtype);
+    if (view.op().has_output(1)) view.expect_dtype_or_float32("grad_bias", view.output(1), dtype);
+  } else {
+    view.expect_dtype(forward ? "the output" : "grad_input", view.output(0), dtype);
+  }
+  if (forward && view.op().has_input(2)) view.expect_dtype_or_float32("bias", view.input(2), dtype);
+  for (int slot = kFirstEpilogueInput; forward && slot < (int)view.op().inputs().size(); ++slot)
+    view.expect_dtype("an epilogue input", view.input(slot), dtype);
   const int spatial = attributes.spatial_rank;
   view.require(spatial >= 1 && spatial <= DN_MAX_SPATIAL_RANK, "spatial_rank is ", spatial,
                ", expected 1 to ", DN_MAX_SPATIAL_RANK);

@@ -15,7 +15,13 @@ void adopt(Operator& op) {
 
 void check(const OperatorView& view) {
   view.check_counts(2, kFirstEpilogueInput + kMaxEpilogueInputs, 1, 1);
-  view.expect_float32();
+  const DType dtype = view.input(0).dtype;
+  view.expect_float("a", view.input(0));
+  view.expect_dtype("b", view.input(1), dtype);
+  view.expect_dtype_or_float32("the output", view.output(0), dtype);
+  if (view.op().has_input(2)) view.expect_dtype_or_float32("bias", view.input(2), dtype);
+  for (int slot = kFirstEpilogueInput; slot < (int)view.op().inputs().size(); ++slot)
+    view.expect_dtype("an epilogue input", view.input(slot), view.output(0).dtype);
   const auto& attributes = view.op().attributes<dn_matmul_attributes>();
   view.expect_rank("a", view.input(0), 2, DN_MAX_RANK);
   view.expect_rank("b", view.input(1), 2, DN_MAX_RANK);
