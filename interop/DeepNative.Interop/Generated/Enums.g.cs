@@ -52,12 +52,14 @@ internal enum OperatorKind
     /// <summary>dn_reduce_attributes. inputs: x; outputs: y (argmax: i32).</summary>
     Reduce = 2,
     /// <summary>dn_matmul_attributes. inputs: a (..., M, K), b (..., K, N), [bias (N)], epilogue inputs;
-    /// outputs: c (..., M, N). Leading dimensions are equal, or absent on one side.</summary>
+    /// outputs: c (..., M, N). Leading dimensions are equal, or absent on one side. a and b are float32,
+    /// bfloat16 or float16; c and bias are the same or float32; epilogue inputs are as c.</summary>
     Matmul = 3,
     /// <summary>dn_convolution_attributes. By direction:
     /// forward:          inputs input (N,C,..), weight (K,C/g,..), [bias (K)]; outputs output (N,K,..)
     /// backward_data:    inputs grad_output, weight; outputs grad_input
-    /// backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias].</summary>
+    /// backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias]
+    /// All are float32, bfloat16 or float16 alike; bias, grad_weight and grad_bias may stay float32.</summary>
     Convolution = 4,
     /// <summary>dn_pooling_attributes. forward: inputs x; outputs y, [tap: max only].
     /// backward: inputs grad_output, [tap: max only]; outputs grad_input.</summary>
