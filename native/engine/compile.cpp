@@ -1,7 +1,10 @@
 // From a list of operators to steps: chooses kernels, negotiates layouts, plans the arena.
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 
 #include "engine/compiled.h"
 #include "engine/planner.h"
@@ -46,6 +49,39 @@ struct Group {
 struct Choice {
   const Candidate* candidate;
   KernelPlan plan;
+};
+
+// What DEEPNATIVE_PREFER names, between commas: kernels by their names' beginnings ("cudnn:") that go
+// before all others where they can do the work. For comparisons, and to rule a kernel out.
+class Preferred {
+ public:
+  Preferred() {
+    const char* setting = std::getenv("DEEPNATIVE_PREFER");
+    std::istringstream list(setting ? setting : "");
+    for (std::string name; std::getline(list, name, ',');)
+      if (!name.empty()) names_.push_back(name);
+  }
+  bool any() const { return !names_.empty(); }
+
+  // Leaves only preferred candidates where there are some.
+  void choose(std::vector<Group>& options) const {
+    std::vector<Group> chosen;
+    for (const Group& group : options) {
+      Group left{group.operators, {}};
+      std::ranges::copy_if(group.candidates, std::back_inserter(left.candidates),
+                           [&](const Candidate* candidate) { return contains(*candidate); });
+      if (!left.candidates.empty()) chosen.push_back(std::move(left));
+    }
+    if (!chosen.empty()) options = std::move(chosen);
+  }
+
+ private:
+  bool contains(const Candidate& candidate) const {
+    return std::ranges::any_of(
+        names_, [&](const std::string& name) { return candidate.name().starts_with(name); });
+  }
+
+  std::vector<std::string> names_;
 };
 
 class Compiler final : public CompileView {
@@ -150,12 +186,13 @@ class Compiler final : public CompileView {
     const auto& candidates = device_.candidates().of_kind(op(first).kind());
     for (const Candidate* candidate : candidates)
       if (!candidate->costly()) ask(candidate);
-    if (cache_ || options.empty())
+    if (cache_ || preferred_.any() || options.empty())
       for (const Candidate* candidate : candidates)
         if (candidate->costly()) ask(candidate);
     if (options.empty())
       fail(DN_UNSUPPORTED, view(first).label(), ": device '", device_.info().name,
            "' has no kernel for it", refusals);
+    preferred_.choose(options);
     Group best = *std::ranges::max_element(
         options, {}, [](const Group& group) { return group.operators.size(); });
     std::ranges::stable_sort(best.candidates, {}, &Candidate::preference);
@@ -419,6 +456,7 @@ class Compiler final : public CompileView {
 
   const Program& program_;
   Device& device_;
+  Preferred preferred_;
   Race race_;
   std::optional<RaceCache> cache_;  // when there may be races
   bool allow_tf32_;

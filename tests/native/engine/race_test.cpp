@@ -103,6 +103,25 @@ TEST(Race, CostlyCandidatesAreAskedOnlyWhereTheyAreNeeded) {
   EXPECT_EQ(compiled_kernels(device, 0), (Names{"fake:library", "fake:library"}));
 }
 
+TEST(Race, APreferredKernelGoesBeforeAllOthers) {
+  const CacheFolder folder;
+  Contestants contestants{{"fake:own", 1, 20}, {"library:a", 2, 150}, {"library:b", 3, 60}};
+  contestants[1].costly = contestants[2].costly = true;
+  const auto kernels = [&](const char* preferred, int race_milliseconds) {
+    setenv("DEEPNATIVE_PREFER", preferred, 1);
+    const auto names =
+        compiled_kernels(std::make_shared<FakeDevice>(contestants), race_milliseconds);
+    unsetenv("DEEPNATIVE_PREFER");
+    return names;
+  };
+  EXPECT_EQ(kernels("library:", 0), (Names{"library:a", "library:a"}));
+  EXPECT_EQ(kernels("library:b,unknown", 0), (Names{"library:b", "library:b"}));
+  EXPECT_EQ(kernels("library:", 1000), (Names{"library:b", "library:b"}));
+  EXPECT_EQ(kernels("unknown", 0), (Names{"fake:own", "fake:own"}));
+  contestants[1].refuses = contestants[2].refuses = true;
+  EXPECT_EQ(kernels("library:", 0), (Names{"fake:own", "fake:own"}));
+}
+
 TEST(Race, WithoutTimeThePreferredStaysAndNothingIsKept) {
   const CacheFolder folder;
   const auto device =
