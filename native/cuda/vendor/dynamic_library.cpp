@@ -20,10 +20,15 @@ void* open(const std::string& path) {
 
 DynamicLibrary::DynamicLibrary(std::initializer_list<const char*> names) {
   std::string problems, tried;
+  bool system = true;
   const char* setting = std::getenv(kFolders);
   std::istringstream folders(setting ? setting : "");
   for (std::string folder; std::getline(folders, folder, ':');) {
     if (folder.empty()) continue;
+    if (folder == "none") {
+      system = false;
+      break;
+    }
     for (const char* name : names) {
       path_ = folder + "/" + name;
       std::error_code ignored;
@@ -33,17 +38,19 @@ DynamicLibrary::DynamicLibrary(std::initializer_list<const char*> names) {
     }
   }
   for (const char* name : names) {
+    tried += text(tried.empty() ? "" : ", ", name);
+    if (!system) continue;
     path_ = name;
     if ((handle_ = open(path_))) return;
     // Of the library itself only its absence is expected; anything else says something.
     const std::string error = dlerror();
     if (error.find(text(name, ": cannot open shared object file: No such file")) != 0)
       problems += text("; ", error);
-    tried += text(tried.empty() ? "" : ", ", name);
   }
-  fail(DN_UNSUPPORTED, "none of ", tried, " is in ",
-       setting && *setting ? text("'", setting, "' (", kFolders, ") or ") : "",
-       "the system's library folders", problems);
+  std::string places;
+  if (setting && *setting) places = text("'", setting, "' (", kFolders, ")");
+  if (system) places += text(places.empty() ? "" : " or ", "the system's library folders");
+  fail(DN_UNSUPPORTED, "none of ", tried, " is in ", places, problems);
 }
 
 void* DynamicLibrary::require_symbol(const char* name) const {

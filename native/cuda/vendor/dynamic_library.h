@@ -12,7 +12,8 @@ namespace dn::cuda::vendor {
 class DynamicLibrary {
  public:
   // The first of `names` that is found: in the folders that DEEPNATIVE_CUDA_LIBS lists (between
-  // colons), then where the system looks. Throws DN_UNSUPPORTED with what was tried.
+  // colons), then where the system looks, unless "none" ends the list. Throws DN_UNSUPPORTED with
+  // what was tried.
   explicit DynamicLibrary(std::initializer_list<const char*> names);
 
   const std::string& path() const { return path_; }
