@@ -26,4 +26,6 @@ if(DN_SANITIZE)
   add_compile_options(-fno-sanitize=enum)
 endif()
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+if(DN_CPU)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+endif()

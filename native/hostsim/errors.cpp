@@ -117,9 +117,12 @@ std::string describe(const char* format, va_list values) {
 }
 
 [[noreturn]] void report(cudaError_t error, const char* format, va_list values) {
-  std::string text = describe(format, values);
-  if (config().fault_mode == FaultMode::Abort) abort_with(text);
-  faults().last_text = text;
+  {
+    // Gone before the fiber is left, which destroys nothing.
+    std::string text = describe(format, values);
+    if (config().fault_mode == FaultMode::Abort) abort_with(text);
+    faults().last_text = std::move(text);
+  }
   leave_kernel({error});
 }
 

@@ -34,7 +34,7 @@ cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t dynamic_s
   Launch result{reinterpret_cast<const void*>(kernel), grid, block, dynamic_shared_bytes, {}, {}};
   std::apply(
       [&](const auto&... value) {
-        auto collect = [&](const auto& v) {
+        [[maybe_unused]] auto collect = [&](const auto& v) {
           if constexpr (std::is_pointer_v<std::decay_t<decltype(v)>>) {
             result.pointer_args.push_back(reinterpret_cast<const void*>(v));
           }
