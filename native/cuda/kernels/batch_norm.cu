@@ -161,7 +161,7 @@ __global__ void __launch_bounds__(kThreads) batch_norm_normalise_rows_kernel(Nor
 }
 
 template <typename T, int kVec>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     batch_norm_training_small_rows_kernel(NormaliseRows p, Statistics statistics) {
   DN_SHARED(float, shared, [2][kVec][kThreads]);
   const Place<kVec> place(p.rows, p.channels, p.rows_per_split);
