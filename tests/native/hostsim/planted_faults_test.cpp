@@ -1,12 +1,8 @@
 // Every kind of mistake that the simulator is there to find, planted and found; and the same kernel
 // without the mistake, in which nothing is found.
-//
-// How a fault shows: as a wrong result for some seed, as an error of the device, as the report of a
-// sanitizer. Races show under ThreadSanitizer whatever the order is, and there only so.
-#include <cmath>
-#include <functional>
+#include "planted_faults.h"
 
-#include "simulator_test.h"
+#include <cmath>
 
 namespace simt {
 namespace {
@@ -14,92 +10,7 @@ namespace {
 using dn::cuda::cp_async4;
 using dn::cuda::cp_async_commit;
 using dn::cuda::cp_async_wait;
-using dn::cuda::kFullMask;
 using dn::cuda::ldmatrix_x4;
-
-constexpr int kThreads = 128;
-constexpr int kSeeds = 20;
-constexpr int kRaceExit = 66;  // ThreadSanitizer's exit status after a report
-
-enum class Kernel { Right, Planted };
-
-class PlantedFaults : public SimulatorTest {
- protected:
-  using Run = std::function<bool(Kernel)>;  // true: the result is right
-
-  // A race, or another thing that depends on the order.
-  static void expect_found(const Run& run) {
-    for (int seed = 1; seed <= kSeeds; seed++) {
-      set_seed(seed);
-      ASSERT_TRUE(run(Kernel::Right)) << "without the mistake, seed " << seed;
-    }
-#if SIMT_TSAN
-    EXPECT_EXIT(
-        {
-          run(Kernel::Planted);
-          std::exit(0);
-        },
-        ::testing::ExitedWithCode(kRaceExit), "data race");
-#else
-    int found = 0;
-    for (int seed = 1; seed <= kSeeds; seed++) {
-      set_seed(seed);
-      found += !run(Kernel::Planted);
-    }
-    EXPECT_GT(found, 0) << "in no one of " << kSeeds << " schedules";
-#endif
-  }
-
-  // What the simulator itself finds: an error of the device, with this text.
-  static void expect_fault(cudaError_t expected, const std::string& text,
-                           const std::function<cudaError_t(Kernel)>& launch) {
-    config().fault_mode = FaultMode::StickyError;
-    ASSERT_EQ(launch(Kernel::Right), cudaSuccess);
-    ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess) << last_fault();
-    ASSERT_EQ(launch(Kernel::Planted), cudaSuccess);
-    EXPECT_EQ(cudaDeviceSynchronize(), expected);
-    EXPECT_NE(last_fault().find(text), std::string::npos) << last_fault();
-    // It stays, for every call.
-    void* memory = nullptr;
-    EXPECT_EQ(cudaMalloc(&memory, 16), expected);
-    EXPECT_EQ(cudaGetLastError(), expected);
-    EXPECT_EQ(cudaGetLastError(), expected);
-    // And goes with the device's context.
-    EXPECT_EQ(cudaDeviceReset(), cudaSuccess);
-    EXPECT_EQ(cudaMalloc(&memory, 16), cudaSuccess);
-    EXPECT_EQ(cudaFree(memory), cudaSuccess);
-  }
-
-  // What AddressSanitizer reports in its build, and the simulator as a fault of the device elsewhere.
-  static void expect_overrun(const std::string& text,
-                             const std::function<cudaError_t(Kernel)>& launch) {
-#if SIMT_ASAN
-    ASSERT_EQ(launch(Kernel::Right), cudaSuccess);
-    ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-    EXPECT_DEATH(
-        {
-          launch(Kernel::Planted);
-          cudaDeviceSynchronize();
-        },
-        "AddressSanitizer");
-    (void)text;
-#else
-    expect_fault(cudaErrorIllegalAddress, text, launch);
-#endif
-  }
-
-  // Launches with one float in and out for each of `threads`.
-  template <typename... P>
-  static std::vector<float> results(void (*kernel)(const float*, float*, P...), int threads,
-                                    P... more) {
-    std::vector<float> values(threads);
-    for (int i = 0; i < threads; i++) values[i] = static_cast<float>(i + 1);
-    DeviceBuffer<float> in(values), out(values.size());
-    EXPECT_EQ(launch_kernel(kernel, 1, threads, 0, nullptr, in.data(), out.data(), more...),
-              cudaSuccess);
-    return out.read();
-  }
-};
 
 // ---- Missing barriers.
 
@@ -499,109 +410,6 @@ TEST_F(PlantedFaults, GlobalMemoryReadBeforeWritten) {
     EXPECT_TRUE(std::isnan(__half2float(__ushort_as_half(code))));
     EXPECT_TRUE(std::isnan(__bfloat162float(__ushort_as_bfloat16(code))));
   }
-}
-
-// ---- Barriers and masks that are not uniform.
-
-class Divergence : public PlantedFaults {
- protected:
-  static void expect_divergence(const std::string& text, void (*kernel)(Kernel),
-                                int threads = kThreads) {
-    expect_fault(cudaErrorLaunchFailure, text, [=](Kernel which) {
-      return launch_kernel(kernel, 1, threads, 0, nullptr, which);
-    });
-  }
-};
-
-TEST_F(Divergence, TwoBarriers) {
-  expect_divergence("divergent barriers", [](Kernel kernel) {
-    if (kernel == Kernel::Right || threadIdx.x < 64) {
-      __syncthreads();
-    } else {
-      __syncthreads();
-    }
-  });
-}
-
-TEST_F(Divergence, BarrierThatAWarpSkips) {
-  expect_divergence("threads of the block have returned", [](Kernel kernel) {
-    if (kernel == Kernel::Right || threadIdx.x >= 32) __syncthreads();
-  });
-}
-
-TEST_F(Divergence, BarrierAfterAnEarlyReturn) {
-  expect_divergence("64 threads of the block have returned", [](Kernel kernel) {
-    if (kernel == Kernel::Planted && threadIdx.x % 2) return;
-    __syncthreads();
-  });
-}
-
-TEST_F(Divergence, BarrierAndShuffle) {
-  expect_divergence(
-      "deadlock",
-      [](Kernel kernel) {
-        if (kernel == Kernel::Planted && threadIdx.x == 3) __syncthreads();
-        __shfl_xor_sync(kFullMask, 1, 1);
-        if (kernel == Kernel::Right || threadIdx.x != 3) __syncthreads();
-      },
-      32);
-}
-
-TEST_F(Divergence, LanesThatHaveReturned) {
-  expect_divergence(
-      "mask ffffffff",
-      [](Kernel kernel) {
-        if (kernel == Kernel::Planted && threadIdx.x >= 20) return;
-        __shfl_xor_sync(kFullMask, 1, 1);
-      },
-      32);
-}
-
-TEST_F(Divergence, LaneOutsideOfItsMask) {
-  expect_divergence(
-      "is not in mask 0000ffff",
-      [](Kernel kernel) {
-        if (kernel == Kernel::Planted || threadIdx.x < 16) __shfl_xor_sync(0xffffu, 1, 1);
-      },
-      32);
-}
-
-TEST_F(Divergence, MasksThatOverlap) {
-  expect_divergence(
-      "overlaps",
-      [](Kernel kernel) {
-        unsigned lower = kernel == Kernel::Right ? 0x0000ffffu : 0x0001ffffu;
-        __shfl_xor_sync(threadIdx.x < 16 ? lower : 0xffff0000u, 1, 1);
-      },
-      32);
-}
-
-TEST_F(Divergence, DifferentOperations) {
-  expect_divergence(
-      "divergence: lane",
-      [](Kernel kernel) {
-        if (kernel == Kernel::Planted && threadIdx.x == 9) {
-          __shfl_up_sync(kFullMask, 1, 1);
-        } else {
-          __shfl_xor_sync(kFullMask, 1, 1);
-        }
-      },
-      32);
-}
-
-TEST_F(Divergence, ShuffleFromOutsideOfTheMask) {
-  expect_divergence(
-      "reads lane 20, which is not in mask",
-      [](Kernel kernel) {
-        if (threadIdx.x < 16) __shfl_sync(0xffffu, 1, kernel == Kernel::Right ? 3 : 20);
-      },
-      32);
-}
-
-TEST_F(Divergence, ActiveMask) {
-  expect_divergence("__activemask", [](Kernel kernel) {
-    if (kernel == Kernel::Planted) __activemask();
-  });
 }
 
 // By default a fault ends the process, and says where.
