@@ -34,7 +34,7 @@ namespace {
 // ---- forward ----
 
 template <typename T, int kVec, typename Tap>
-__global__ void __launch_bounds__(kThreads, 4)
+__global__ void __launch_bounds__(kThreads, 3)
     pooling_max_forward_kernel(PoolingForward p, Walk walk) {
   const PoolingGeometry& g = p.geometry;
   const T* x = static_cast<const T*>(p.x);
@@ -42,17 +42,14 @@ __global__ void __launch_bounds__(kThreads, 4)
     const int start[3] = {at.of[0] * g.stride[0] - g.begin[0], at.of[1] * g.stride[1] - g.begin[1],
                           at.of[2] * g.stride[2] - g.begin[2]};
     Best<kVec> best;
-    for_taps(g, start, [&](int tap, int position) {
-      float value[kVec];
-      load_floats<kVec>(x + element(g, g.in_positions(), n, position, c), value);
-      best.offer(value, tap);
-    });
+    for_taps<kVec>(g, x, n, c, start,
+                   [&](int tap, const float(&value)[kVec]) { best.offer(value, tap); });
     best.template store<T, Tap>(p, element(g, g.out_positions(), n, at.position, c));
   });
 }
 
 template <typename T, int kVec>
-__global__ void __launch_bounds__(kThreads, 4)
+__global__ void __launch_bounds__(kThreads, 3)
     pooling_average_forward_kernel(PoolingForward p, Walk walk) {
   const PoolingGeometry& g = p.geometry;
   const T* x = static_cast<const T*>(p.x);
@@ -60,9 +57,7 @@ __global__ void __launch_bounds__(kThreads, 4)
     const int start[3] = {at.of[0] * g.stride[0] - g.begin[0], at.of[1] * g.stride[1] - g.begin[1],
                           at.of[2] * g.stride[2] - g.begin[2]};
     float sum[kVec] = {};
-    for_taps(g, start, [&](int, int position) {
-      float value[kVec];
-      load_floats<kVec>(x + element(g, g.in_positions(), n, position, c), value);
+    for_taps<kVec>(g, x, n, c, start, [&](int, const float(&value)[kVec]) {
       DN_UNROLL for (int i = 0; i < kVec; ++i) sum[i] += value[i];
     });
     const float count = divisor(g, start);

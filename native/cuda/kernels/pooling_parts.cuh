@@ -59,20 +59,36 @@ __device__ __forceinline__ void for_positions(const PoolingGeometry& g, const Wa
     body(n, at, (int)c * kVec);
 }
 
-// Calls body(tap, input position) for the taps inside the input, ascending.
-template <typename Body>
-__device__ __forceinline__ void for_taps(const PoolingGeometry& g, const int (&start)[3],
-                                         const Body& body) {
+// Calls body(tap, values) for the taps inside the input, ascending: the kVec channels from c on, of
+// sample n. Taps of a row of the window are loaded together.
+template <int kVec, typename T, typename Body>
+__device__ __forceinline__ void for_taps(const PoolingGeometry& g, const T* x, int64_t n, int c,
+                                         const int (&start)[3], const Body& body) {
+  constexpr int kBatch = 3;
   int first[3], last[3];
   DN_UNROLL for (int i = 0; i < 3; ++i) {
     first[i] = max(0, -start[i]);
     last[i] = min(g.kernel[i], g.in[i] - start[i]);
   }
+  const int64_t step = g.channels_last ? g.channels : 1;
   for (int t = first[0]; t < last[0]; ++t)
-    for (int r = first[1]; r < last[1]; ++r)
-      for (int s = first[2]; s < last[2]; ++s)
-        body((t * g.kernel[1] + r) * g.kernel[2] + s,
-             ((start[0] + t) * g.in[1] + start[1] + r) * g.in[2] + start[2] + s);
+    for (int r = first[1]; r < last[1]; ++r) {
+      const int position =
+          ((start[0] + t) * g.in[1] + start[1] + r) * g.in[2] + start[2] + first[2];
+      const T* from = x + element(g, g.in_positions(), n, position, c);
+      const int tap = (t * g.kernel[1] + r) * g.kernel[2];
+      for (int s = first[2]; s < last[2]; s += kBatch, from += kBatch * step) {
+        Vector<T, kVec> loaded[kBatch];
+        DN_UNROLL for (int i = 0; i < kBatch; ++i) loaded[i] =
+            s + i < last[2] ? load_vector<kVec>(from + i * step) : Vector<T, kVec>{};
+        DN_UNROLL for (int i = 0; i < kBatch; ++i) {
+          if (s + i >= last[2]) continue;
+          float value[kVec];
+          to_floats(loaded[i], value);
+          body(tap + s + i, value);
+        }
+      }
+    }
 }
 
 // What an average is divided by.
