@@ -31,5 +31,5 @@ internal sealed class DevicesCommand : Command
     }
 
     private static string Describe(DeviceInfo device) =>
-        string.Join(", ", new[] { device.Description, device.Detail }.Where(text => text.Length > 0));
+        string.Join(", ", new[] { device.IsSimulated ? "for tests only" : "", device.Description, device.Detail }.Where(text => text.Length > 0));
 }

@@ -101,6 +101,7 @@ internal sealed class BatchFeed : IDisposable
 
     public void Dispose()
     {
+        _cursor?.Stop();
         if (Data is not null) Data.Readers--;
         _loader?.Dispose();
         // The loader's memory must outlive the copy out of it.

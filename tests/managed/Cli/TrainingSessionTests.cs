@@ -163,11 +163,14 @@ public class TrainingSessionTests
     }
 
     [Test]
-    public void Devices_lists_the_cpu()
+    public void Devices_lists_all_with_what_they_are_or_why_they_cannot_be_used()
     {
         var (code, output, _) = CommandLineTests.Run("devices");
         Assert.That(code, Is.EqualTo(ExitCodes.Success));
         Assert.That(output, Does.Contain("cpu"));
+        // The first word: the rest may be on another line.
+        foreach (var device in Device.List())
+            Assert.That(output, Does.Contain(device.Name).And.Contain(device.Detail.Split(' ')[0]), device.Detail);
     }
 
     [Test]
