@@ -70,7 +70,17 @@ KernelPlan plan(const CompileView& view, int op) {
   return plan;
 }
 
-const RegisterOperator optimizer({"own:optimizer", DN_OPERATOR_OPTIMIZER, 100, nullptr, plan});
+std::string refuse(const CompileView& view, int op) {
+  const auto& attributes = view.op(op).attributes<dn_optimizer_attributes>();
+  const int first = attributes.rule == DN_OPTIMIZER_ADAM ? 2 : 1;
+  for (int i = 0; i < attributes.count; ++i) {
+    const DType dtype = view.tensor(view.op(op).input(first + attributes.count + i)).dtype;
+    if (dtype != DN_DTYPE_F32) return text("needs float32 gradients, not ", name_of(dtype));
+  }
+  return "";
+}
+
+const RegisterOperator optimizer({"own:optimizer", DN_OPERATOR_OPTIMIZER, 100, refuse, plan});
 
 }  // namespace
 

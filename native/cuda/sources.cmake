@@ -6,6 +6,8 @@ set(DN_CUDA_HOST_SOURCES
   convolution.cpp
   device.cpp
   epilogue.cpp
+  expression.cpp
+  expression_match.cpp
   fault.cpp
   gather.cpp
   image_decode.cpp
@@ -13,6 +15,10 @@ set(DN_CUDA_HOST_SOURCES
   matmul.cpp
   pooling.cpp
   relu_pattern.cpp
+  optimizer.cpp
+  pointwise.cpp
+  random.cpp
+  reduce.cpp
   runner.cpp
   softmax.cpp
   transfer.cpp
@@ -41,7 +47,12 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/gemm_tf32.cu
   kernels/image_decode.cu
   kernels/layout_change.cu
+  kernels/optimizer.cu
+  kernels/pointwise.cu
+  kernels/pointwise_function.cu
   kernels/pooling.cu
+  kernels/random.cu
+  kernels/reduce.cu
   kernels/softmax.cu
   kernels/softmax_cross_entropy.cu)
 foreach(list DN_CUDA_HOST_SOURCES DN_CUDA_LAUNCHER_SOURCES DN_CUDA_KERNEL_SOURCES)

@@ -245,7 +245,7 @@ typedef enum dn_operator_kind {
   /* dn_optimizer_attributes; multi-tensor. inputs: learning_rate (), [step () i64: Adam], then
    * `count` parameters, `count` gradients, and per rule: SGD with momentum: `count` velocities; Adam:
    * `count` first moments, `count` second moments. outputs: parameters, states in the same order
-   * (the same tensors), then [step]. */
+   * (the same tensors), then [step]. Gradients may be bf16 or f16. */
   DN_OPERATOR_OPTIMIZER = 10,
   /* No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order. */
   DN_OPERATOR_RESHAPE = 11,

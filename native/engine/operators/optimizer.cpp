@@ -41,8 +41,11 @@ void check(const OperatorView& view) {
                         : role == 1 ? "a gradient"
                                     : "a state",
                         view.input(slot), view.input_shape(first + i));
-      view.expect_dtype("an input", view.input(slot), DN_DTYPE_F32);
-      if (role == 1) continue;
+      if (role == 1) {
+        view.expect_float("a gradient", view.input(slot));
+        continue;
+      }
+      view.expect_dtype(role == 0 ? "a parameter" : "a state", view.input(slot), DN_DTYPE_F32);
       const int output = (role == 0 ? 0 : role - 1) * count + i;
       view.require(view.op().output(output) == view.op().input(slot), "output ", output,
                    " must be the same tensor as input ", slot);
