@@ -283,4 +283,40 @@ TEST(Fusion, PoolingToAndFromOnePosition) {
     });
 }
 
+// Programs over data of 16 bits, which the CPU device has no kernels for: every value is exact.
+TEST(Fusion, DataOfSixteenBits) {
+  dn_device* raw = nullptr;
+  ASSERT_OK(dn_device_open("hostsim", nullptr, &raw));
+  const Handle<dn_device> device(raw);
+  const std::pair<dn_dtype, uint16_t> types[] = {{DN_DTYPE_BF16, 0x3f20}, {DN_DTYPE_F16, 0x3900}};
+  for (const auto& [dtype, five_eighths] : types) {
+    ProgramBuilder program(device.get());
+    const Dims dims = {2, 4, 3, 3}, small = {2, 4, 1, 1};
+    const auto x = make_tensor(device.get(), dims, {}, dtype);
+    const auto y = make_tensor(device.get(), small, {}, dtype);
+    const auto parameter = [&](float value) {
+      return program.bind(make_tensor(device.get(), {4}, std::vector<float>(4, value)));
+    };
+    const int soft = program.transient(dims, dtype), mean = program.transient(small, dtype);
+    const dn_softmax_attributes softmax{sizeof softmax, DN_FORWARD, 1, 0};
+    ASSERT_OK(program.add(DN_OPERATOR_SOFTMAX, &softmax, {program.bind(x)}, {soft}));  // 1/4
+    dn_pooling_attributes pooling{};
+    pooling.struct_size = sizeof pooling;
+    pooling.direction = DN_FORWARD;
+    pooling.mode = DN_POOLING_AVERAGE;
+    pooling.spatial_rank = 2;
+    for (int i = 0; i < 2; ++i) pooling.kernel[i] = 3, pooling.stride[i] = 1;
+    ASSERT_OK(program.add(DN_OPERATOR_POOLING, &pooling, {soft}, {mean}));  // 1/4
+    const dn_batch_norm_attributes norm{sizeof norm, DN_BATCH_NORM_INFERENCE, 3.0f, 0};
+    ASSERT_OK(program.add(DN_OPERATOR_BATCH_NORM, &norm,
+                          {mean, parameter(1), parameter(0.5f), parameter(0), parameter(1)},
+                          {program.bind(y)}));
+    ASSERT_OK(program.compile());
+    ASSERT_OK(program.run());
+    std::vector<uint16_t> bits(8);
+    ASSERT_OK(dn_tensor_read(y.get(), bits.data(), 16));
+    EXPECT_EQ(bits, std::vector<uint16_t>(8, five_eighths)) << "1/4 / 2 + 1/2";
+  }
+}
+
 }  // namespace
