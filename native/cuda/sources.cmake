@@ -38,6 +38,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/batch_norm_backward.cu
   kernels/batch_norm_planes.cu
   kernels/column_sum.cu
+  kernels/depthwise_convolution.cu
   kernels/direct_convolution.cu
   kernels/gather.cu
   kernels/gemm.cu
