@@ -4,6 +4,7 @@ set(DN_CUDA_HOST_SOURCES
   batch_norm.cpp
   check.cpp
   convolution.cpp
+  convolution_view.cpp
   device.cpp
   epilogue.cpp
   expression.cpp
@@ -20,6 +21,7 @@ set(DN_CUDA_HOST_SOURCES
   random.cpp
   reduce.cpp
   runner.cpp
+  small_convolution.cpp
   softmax.cpp
   transfer.cpp
   vendor/convolution_candidates.cpp
