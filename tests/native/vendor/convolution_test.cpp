@@ -10,6 +10,7 @@ struct Case {
   int64_t stride = 1, padding = 0, dilation = 1;
   int groups = 1;
   bool bias = false;
+  dn_dtype type = DN_DTYPE_F32;
 };
 
 // The sizes of a case on three spatial axes, the missing ones of extent 1.
@@ -83,9 +84,10 @@ dn_convolution_attributes attributes_of(const Case& c, dn_direction direction) {
   return attributes;
 }
 
-void expect_equal(const std::vector<float>& found, const std::vector<double>& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (size_t i = 0; i < found.size(); ++i) ASSERT_EQ(found[i], expected[i]) << "element " << i;
+void expect_equal(dn_tensor* tensor, dn_dtype type, const std::vector<double>& expected) {
+  const auto found = read_typed(tensor, type, expected.size());
+  for (size_t i = 0; i < found.size(); ++i)
+    ASSERT_EQ(found[i], rounded(expected[i], type)) << "element " << i;
 }
 
 // Compiles and runs one direction, compares, and gives the kernel's name.
@@ -96,8 +98,10 @@ std::string run_convolution(dn_device* device, const Case& c, dn_direction direc
              y = small_integers(s.y_count(), 3), bias = small_integers(s.k, 4);
   const auto x_dims = s.dims(s.n, s.channels, s.in), y_dims = s.dims(s.n, s.k, s.out),
              w_dims = s.dims(s.k, s.channels / s.groups, s.tap);
-  auto x_tensor = make_tensor(device, x_dims, x), w_tensor = make_tensor(device, w_dims, w),
-       y_tensor = make_tensor(device, y_dims, y), bias_tensor = make_tensor(device, {s.k}, bias);
+  auto x_tensor = make_typed_tensor(device, c.type, x_dims, x),
+       w_tensor = make_typed_tensor(device, c.type, w_dims, w),
+       y_tensor = make_typed_tensor(device, c.type, y_dims, y),
+       bias_tensor = make_typed_tensor(device, c.type, {s.k}, bias);
   ProgramBuilder program(device);
   const int x_id = program.bind(x_tensor), w_id = program.bind(w_tensor),
             y_id = program.bind(y_tensor), bias_id = program.bind(bias_tensor);
@@ -127,21 +131,21 @@ std::string run_convolution(dn_device* device, const Case& c, dn_direction direc
       for (size_t i = 0; i < y.size(); ++i) expected[i] = bias[i / s.volume(s.out) % s.k];
     s.for_each_product(
         [&](int64_t xi, int64_t wi, int64_t yi) { expected[yi] += (double)x[xi] * w[wi]; });
-    expect_equal(read(y_tensor.get(), y.size()), expected);
+    expect_equal(y_tensor.get(), c.type, expected);
   } else if (direction == DN_BACKWARD_DATA) {
     expected.resize(x.size());
     s.for_each_product(
         [&](int64_t xi, int64_t wi, int64_t yi) { expected[xi] += (double)y[yi] * w[wi]; });
-    expect_equal(read(x_tensor.get(), x.size()), expected);
+    expect_equal(x_tensor.get(), c.type, expected);
   } else {
     expected.resize(w.size());
     s.for_each_product(
         [&](int64_t xi, int64_t wi, int64_t yi) { expected[wi] += (double)x[xi] * y[yi]; });
-    expect_equal(read(w_tensor.get(), w.size()), expected);
+    expect_equal(w_tensor.get(), c.type, expected);
     if (c.bias) {
       std::vector<double> sums((size_t)s.k);
       for (size_t i = 0; i < y.size(); ++i) sums[i / s.volume(s.out) % s.k] += y[i];
-      expect_equal(read(bias_tensor.get(), sums.size()), sums);
+      expect_equal(bias_tensor.get(), c.type, sums);
     }
   }
   return kernel_of(program.get());
@@ -185,6 +189,19 @@ TEST(VendorConvolution, BackwardWeight) {
               "cudnn:convolution_backward_weight");
 }
 
+TEST(VendorConvolution, HalvesAreConvolvedToo) {
+  const CudaLibs libs{"cudnn"};
+  const Prefer prefer("cudnn:");
+  auto device = open_hostsim();
+  for (const dn_dtype type : {DN_DTYPE_BF16, DN_DTYPE_F16})
+    for (const dn_direction direction : {DN_FORWARD, DN_BACKWARD_DATA, DN_BACKWARD_WEIGHT}) {
+      Case c = kCases[1];
+      c.type = type;
+      c.bias = direction == DN_BACKWARD_WEIGHT;  // forward it would be rounded a second time
+      EXPECT_EQ(run_convolution(device.get(), c, direction).find("cudnn:"), 0u);
+    }
+}
+
 TEST(VendorConvolution, CuDnn8DoesTheSame) {
   const CudaLibs libs{"cudnn8"};
   const Prefer prefer("cudnn:");
@@ -202,4 +219,14 @@ TEST(VendorConvolution, Float32IsNotCutUnlessAllowed) {
   EXPECT_EQ(ask_stand_in(kLibrary, "stand_in_last_math_type"), 3);  // CUDNN_FMA_MATH
   run_convolution(device.get(), kCases[0], DN_FORWARD, true);
   EXPECT_EQ(ask_stand_in(kLibrary, "stand_in_last_math_type"), 0);  // CUDNN_DEFAULT_MATH
+}
+
+TEST(VendorConvolution, WithoutAUsableLibraryTheEnginesOwnKernelRuns) {
+  const Prefer prefer("cudnn:");
+  for (const char* folder : {"old", "nowhere"}) {
+    const CudaLibs libs{folder};
+    auto device = open_hostsim();
+    const std::string kernel = run_convolution(device.get(), kCases[0], DN_FORWARD);
+    EXPECT_EQ(kernel.find("own:"), 0u) << folder << ": " << kernel;
+  }
 }

@@ -8,6 +8,7 @@ namespace {
 struct Case {
   int64_t batch, rows, columns, depth;
   bool transpose_a = false, transpose_b = false, bias = false, b_without_batch = false;
+  dn_dtype input_type = DN_DTYPE_F32, output_type = DN_DTYPE_F32;
 };
 
 // Compiles and runs the product, compares it with plain loops (exact: small integers),
@@ -23,12 +24,15 @@ std::string run_matmul(dn_device* device, const Case& c, bool tf32 = false, int 
   const auto a = small_integers(batch * c.rows * c.depth, 3),
              b = small_integers((b_batched ? batch : 1) * c.depth * c.columns, 5),
              bias = small_integers(c.columns, 7);
-  auto a_tensor = c.transpose_a ? make_tensor(device, dims(c.depth, c.rows, batched), a)
-                                : make_tensor(device, dims(c.rows, c.depth, batched), a);
-  auto b_tensor = c.transpose_b ? make_tensor(device, dims(c.columns, c.depth, b_batched), b)
-                                : make_tensor(device, dims(c.depth, c.columns, b_batched), b);
-  auto bias_tensor = make_tensor(device, {c.columns}, bias);
-  auto y_tensor = make_tensor(device, dims(c.rows, c.columns, batched));
+  const auto stored = [&](int64_t rows, int64_t columns, bool transposed, bool with_batch) {
+    return transposed ? dims(columns, rows, with_batch) : dims(rows, columns, with_batch);
+  };
+  auto a_tensor =
+      make_typed_tensor(device, c.input_type, stored(c.rows, c.depth, c.transpose_a, batched), a);
+  auto b_tensor = make_typed_tensor(device, c.input_type,
+                                    stored(c.depth, c.columns, c.transpose_b, b_batched), b);
+  auto bias_tensor = make_typed_tensor(device, c.output_type, {c.columns}, bias);
+  auto y_tensor = make_tensor(device, dims(c.rows, c.columns, batched), {}, c.output_type);
   ProgramBuilder program(device);
   std::vector<int32_t> inputs{program.bind(a_tensor), program.bind(b_tensor)};
   if (c.bias) inputs.push_back(program.bind(bias_tensor));
@@ -39,7 +43,8 @@ std::string run_matmul(dn_device* device, const Case& c, bool tf32 = false, int 
   const dn_compile_options options{sizeof options, race, tf32, 0};
   EXPECT_OK(dn_program_compile(program.get(), &options));
   for (int i = 0; i < 3; ++i) EXPECT_OK(program.run());  // step by step, then as a graph
-  const auto result = read(y_tensor.get(), (size_t)(batch * c.rows * c.columns));
+  const auto result =
+      read_typed(y_tensor.get(), c.output_type, (size_t)(batch * c.rows * c.columns));
   for (int64_t n = 0; n < batch; ++n)
     for (int64_t i = 0; i < c.rows; ++i)
       for (int64_t j = 0; j < c.columns; ++j) {
@@ -51,9 +56,10 @@ std::string run_matmul(dn_device* device, const Case& c, bool tf32 = false, int 
                  b[(b_batched ? n : 0) * c.depth * c.columns + bi];
         }
         const double found = result[(n * c.rows + i) * c.columns + j];
-        if (found != sum) {
+        const double expected = rounded(sum, c.output_type);
+        if (found != expected) {
           ADD_FAILURE() << "[" << n << "," << i << "," << j << "] is " << found << ", expected "
-                        << sum;
+                        << expected;
           return "";
         }
       }
@@ -97,6 +103,22 @@ TEST(VendorMatMul, CublasLtIsFoundAndRight) {
     EXPECT_EQ(run_matmul(device.get(), c), "cublaslt:matmul");
     c.bias = true;
     EXPECT_EQ(run_matmul(device.get(), c), "cublaslt:matmul");
+  }
+}
+
+TEST(VendorMatMul, HalvesAreMultipliedToo) {
+  const CudaLibs libs{"cublas", "cublaslt"};
+  auto device = open_hostsim();
+  for (const char* library : {"cublas:", "cublaslt:"}) {
+    const Prefer prefer(library);
+    for (const dn_dtype input : {DN_DTYPE_BF16, DN_DTYPE_F16})
+      for (const dn_dtype output : {input, DN_DTYPE_F32}) {
+        Case c{2, 16, 20, 24, false, true};
+        c.input_type = input, c.output_type = output;
+        EXPECT_EQ(run_matmul(device.get(), c).find(library), 0u);
+        c.bias = std::string(library) == "cublaslt:";
+        EXPECT_EQ(run_matmul(device.get(), c).find(library), 0u);
+      }
   }
 }
 
@@ -144,4 +166,28 @@ TEST(VendorMatMul, AWorkspaceDoesNotOverlapTensors) {
         for (int l = 0; l < 16; ++l) sum += (double)x[i * 16 + l] * x[l * 16 + k] * x[k * 16 + j];
       ASSERT_EQ(y[i * 16 + j], sum);
     }
+}
+TEST(VendorMatMul, WithoutARaceTheEnginesOwnKernelRuns) {
+  const CudaLibs libs{"cublas", "cublaslt"};
+  auto device = open_hostsim();
+  const std::string kernel = run_matmul(device.get(), kCases[0]);
+  EXPECT_EQ(kernel.find("own:"), 0u) << kernel;
+}
+
+TEST(VendorMatMul, AnAlgorithmThatIsMissingIsNoFailure) {
+  const CudaLibs libs{"cublaslt"};
+  const Prefer prefer("cublaslt:");
+  auto device = open_hostsim();
+  const std::string kernel = run_matmul(device.get(), {0, 24, 7, 40});  // the stand-in has none
+  EXPECT_EQ(kernel.find("own:"), 0u) << kernel;
+}
+
+TEST(VendorMatMul, UnusableLibrariesAreNotUsed) {
+  const Prefer prefer("cublas");
+  for (const char* folder : {"old", "incomplete", "nowhere"}) {
+    const CudaLibs libs{folder};
+    auto device = open_hostsim();
+    const std::string kernel = run_matmul(device.get(), kCases[0]);
+    EXPECT_EQ(kernel.find("own:"), 0u) << folder << ": " << kernel;
+  }
 }

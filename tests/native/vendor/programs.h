@@ -1,6 +1,9 @@
 // Programs on the simulated device, for the tests of NVIDIA's libraries.
 #pragma once
 
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
 #include "../engine/fake_device.h"
 #include "../engine/program_builder.h"
 #include "stand_ins.h"
@@ -27,6 +30,38 @@ inline std::vector<float> small_integers(int64_t count, int seed) {
   return values;
 }
 
+// The value as the type holds it.
+inline float rounded(double value, dn_dtype dtype) {
+  return dtype == DN_DTYPE_BF16  ? __bfloat162float(__float2bfloat16((float)value))
+         : dtype == DN_DTYPE_F16 ? __half2float(__float2half((float)value))
+                                 : (float)value;
+}
+
+// A tensor of float32, float16 or bfloat16, filled with the values.
+inline Handle<dn_tensor> make_typed_tensor(dn_device* device, dn_dtype dtype,
+                                           const std::vector<int64_t>& dims,
+                                           const std::vector<float>& values) {
+  if (dtype == DN_DTYPE_F32) return make_tensor(device, dims, values);
+  auto tensor = make_tensor(device, dims, {}, dtype);
+  std::vector<uint16_t> bits(values.size());
+  for (size_t i = 0; i < values.size(); ++i)
+    bits[i] = dtype == DN_DTYPE_F16 ? __half_as_ushort(__float2half(values[i]))
+                                    : __bfloat16_as_ushort(__float2bfloat16(values[i]));
+  EXPECT_OK(dn_tensor_write(tensor.get(), bits.data(), (int64_t)(2 * bits.size())));
+  return tensor;
+}
+
+inline std::vector<float> read_typed(dn_tensor* tensor, dn_dtype dtype, size_t count) {
+  if (dtype == DN_DTYPE_F32) return read(tensor, count);
+  std::vector<uint16_t> bits(count);
+  EXPECT_OK(dn_tensor_read(tensor, bits.data(), (int64_t)(2 * count)));
+  std::vector<float> values(count);
+  for (size_t i = 0; i < count; ++i)
+    values[i] = dtype == DN_DTYPE_F16 ? __half2float(__ushort_as_half(bits[i]))
+                                      : __bfloat162float(__ushort_as_bfloat16(bits[i]));
+  return values;
+}
+
 // The kernel of the only operator; changes of layout are left out.
 inline std::string kernel_of(dn_program* program) {
   dn_report* report = nullptr;
@@ -44,5 +79,5 @@ inline std::string kernel_of(dn_program* program) {
   return "";
 }
 
-// What the stand-in was asked for last: the result of its function.
+// What the stand-in was asked for last: the result of its function. Defined in matmul_test.cpp.
 int ask_stand_in(const char* library, const char* function);
