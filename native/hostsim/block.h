@@ -59,6 +59,7 @@ struct Thread {
 struct Meeting {
   unsigned mask = 0, arrived = 0;
   const char* name = nullptr;
+  char* sync = nullptr;
   void* operands[32];
 };
 
@@ -70,6 +71,7 @@ struct Warp {
 
 struct Barrier {
   const char* site = nullptr;
+  char* sync = nullptr;
   std::vector<Thread*> waiting;
   int any = 0, all = 1, count = 0;                       // of those that have come
   int result_any = 0, result_all = 0, result_count = 0;  // of the last that was released
@@ -139,10 +141,9 @@ void run_grid(const Grid& grid);
 void make_ready(Thread* thread);
 void run_others();
 
-// The address by which ThreadSanitizer learns what a barrier of the block, of one warp, orders.
-// Each block has its own: a common one would order blocks that nothing orders.
-char* block_sync_address();
-char* warp_sync_address(const Thread* thread);
+// The address by which ThreadSanitizer learns what one barrier orders. Each has its own: a thread
+// that wakes late would else also come after what the others have done since.
+char* new_sync_address();
 
 // A fault that the simulator found, on its way from the kernel to the stream that ran it.
 struct Fault {

@@ -49,7 +49,8 @@ void collective(unsigned mask, const char* name, void* operands, Exchange exchan
   me->operation = name;
   me->mask = mask;
   Meeting& meeting = join(me, mask, name);
-  char* sync = warp_sync_address(me);
+  if (!meeting.arrived) meeting.sync = new_sync_address();
+  char* sync = meeting.sync;
   if (order == MemoryOrder::Warp) release(sync);
   meeting.operands[me->lane] = operands;
   meeting.arrived |= 1u << me->lane;

@@ -29,7 +29,7 @@ namespace {
 constexpr unsigned kMaxThreads = 1024;
 // One pick in so many gives a warp a new priority.
 constexpr uint32_t kPriorityChange = 1024;
-constexpr size_t kSyncAddresses = 1 << 20;
+constexpr size_t kSyncAddresses = 1 << 16;
 
 bool lower_priority(const Thread* a, const Thread* b) {
   return a->priority < b->priority;
@@ -149,7 +149,7 @@ struct Scheduler {
   Statistics statistics;
   char start_sync = 0, end_sync = 0, fence_sync = 0;
   char sync_addresses[kSyncAddresses];
-  size_t sync_base = 0;
+  size_t next_sync = 0;
 };
 Scheduler& scheduler = *new Scheduler;
 
@@ -200,7 +200,8 @@ void wait_at_barrier(const char* site, int predicate) {
   me->operation = site;
   if (!barrier.site) barrier.site = site;
   if (barrier.site != site) fail("divergent barriers: %s and %s", barrier.site, site);
-  char* sync = block_sync_address();
+  if (barrier.waiting.empty()) barrier.sync = new_sync_address();
+  char* sync = barrier.sync;
   release(sync);
   me->state = Thread::State::AtBarrier;
   barrier.waiting.push_back(me);
@@ -305,11 +306,24 @@ void start_threads(dim3 shape) {
   scheduler.statistics.threads += count;
 }
 
+// Tells ThreadSanitizer that what the fiber has done is past: its buffers may be freed.
+void come_after(const Fiber& fiber) {
+#if SIMT_TSAN
+  __tsan_switch_to_fiber(fiber.tsan_context, __tsan_switch_to_fiber_no_sync);
+  release(&scheduler.end_sync);
+  __tsan_switch_to_fiber(scheduler.host.tsan_context, __tsan_switch_to_fiber_no_sync);
+#else
+  (void)fiber;
+#endif
+}
+
 // The fibers of a failed block are in the middle of something: they cannot be used again.
 void drop_block() {
   scheduler.failed = false;
   for (Thread& t : running.threads) {
-    if (t.fiber) delete_fiber(t.fiber);
+    if (!t.fiber) continue;
+    come_after(*t.fiber);
+    delete_fiber(t.fiber);
     t.fiber = nullptr;
   }
   scheduler.idle.forget_busy();
@@ -322,7 +336,6 @@ void run_block(uint3 index, const Grid& grid) {
   builtins.block_dim = grid.block;
   start_threads(grid.block);
   running.shared.start_block(grid.dynamic_shared_bytes);
-  scheduler.sync_base += running.warps.size() + 1;
   adopt_host_stack(scheduler.host);
   scheduler.current = &scheduler.host;
   release(&scheduler.start_sync);
@@ -377,12 +390,8 @@ bool in_kernel() {
   return running.current != nullptr;
 }
 
-char* block_sync_address() {
-  return &scheduler.sync_addresses[scheduler.sync_base % kSyncAddresses];
-}
-char* warp_sync_address(const Thread* thread) {
-  return &scheduler
-              .sync_addresses[(scheduler.sync_base + 1 + thread->linear / 32) % kSyncAddresses];
+char* new_sync_address() {
+  return &scheduler.sync_addresses[scheduler.next_sync++ % kSyncAddresses];
 }
 
 void make_ready(Thread* thread) {
@@ -430,6 +439,10 @@ void fence() {
 void run_grid(const Grid& grid) {
   if (running.current) die("a kernel launched a kernel");
   KernelSignals signals;
+  // The host comes after all of the grid, a fault or not; but no block comes after another.
+  struct Joined {
+    ~Joined() { acquire(&scheduler.end_sync); }
+  } joined;
   running.grid = &grid;
   builtins.grid_dim = grid.grid;
   size_t rows = static_cast<size_t>(grid.grid.x) * grid.grid.y;
@@ -439,7 +452,6 @@ void run_grid(const Grid& grid) {
          static_cast<unsigned>(i / grid.grid.x % grid.grid.y), static_cast<unsigned>(i / rows)},
         grid);
   }
-  acquire(&scheduler.end_sync);
 }
 
 std::string describe_place() {

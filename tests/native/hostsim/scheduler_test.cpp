@@ -147,7 +147,7 @@ void static_arrays_kernel(int* out) {
 
 TEST_F(SchedulerTest, SharedArraysAreAlignedAndApart) {
   DeviceBuffer<int> out(3);
-  ASSERT_EQ(launch_kernel(static_arrays_kernel, 2, 32, 100, nullptr, out.data()), cudaSuccess);
+  ASSERT_EQ(launch_kernel(static_arrays_kernel, 1, 32, 100, nullptr, out.data()), cudaSuccess);
   EXPECT_EQ(out.read(), (std::vector<int>{1, 3 + 80 + 28, 1}));
 }
 
