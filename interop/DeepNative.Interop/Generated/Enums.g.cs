@@ -81,7 +81,7 @@ internal enum OperatorKind
     /// <summary>dn_optimizer_attributes; multi-tensor. inputs: learning_rate (), [step () i64: Adam], then
     /// <c>count</c> parameters, <c>count</c> gradients, and per rule: SGD with momentum: <c>count</c> velocities; Adam:
     /// <c>count</c> first moments, <c>count</c> second moments. outputs: parameters, states in the same order
-    /// (the same tensors), then [step].</summary>
+    /// (the same tensors), then [step]. Gradients may be bf16 or f16.</summary>
     Optimizer = 10,
     /// <summary>No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order.</summary>
     Reshape = 11,
