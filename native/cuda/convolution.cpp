@@ -11,6 +11,7 @@ KernelPlan plan_forward(const CompileView& view, int op) {
   const ForwardSlots slots = forward_slots(view, op);
   Gemm g = convolution_forward_gemm(convolution_of(view, op));
   g.epilogue = slots.epilogue.kind;
+  g.program = slots.epilogue.program.get();
   if (slots.bias) g.bias_dtype = view.tensor(operation.input(2)).dtype;
   const GemmPlan how = plan_gemm(g, device_of(view).limits().multiprocessors);
 
@@ -20,7 +21,8 @@ KernelPlan plan_forward(const CompileView& view, int op) {
   plan.scratch_bytes = gemm_workspace_bytes(g, how);
   plan.kernel = make_launcher(view, [=](cudaStream_t stream, const Arguments& a) mutable {
     g.a.data = a.inputs[0], g.b.data = a.inputs[1], g.c = a.outputs[0];
-    g.bias = slots.bias_of(a), g.input = slots.input_of(a);
+    g.bias = slots.bias_of(a);
+    slots.epilogue.fill(g, a, slots.first_input);
     gemm(stream, g, how, a.scratch);
   });
   return plan;

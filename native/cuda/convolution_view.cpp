@@ -58,7 +58,7 @@ std::string refuse_convolution(const CompileView& view, int op) {
                   attributes.dilation[i] * view.tensor(parts.weight).shape[2 + i],
                   attributes.padding_begin[i]}) > kMaxSize / 4)
       return "the kernel spans 2^29 positions or more";
-  if (!epilogue_of(operation)) return "has an epilogue that its kernels do not know";
+  if (!epilogue_of(operation)) return "has an expression too long for kernels";
   return {};
 }
 
@@ -67,13 +67,12 @@ ForwardSlots forward_slots(const CompileView& view, int op) {
   ForwardSlots slots;
   slots.epilogue = *epilogue_of(operation);
   slots.bias = operation.has_input(2);
-  slots.input = slots.epilogue.input >= 0;
   slots.inputs = {channels_last_slot(view, operation.input(0)),
                   channels_last_slot(view, operation.input(1))};
   if (slots.bias) slots.inputs.push_back(row_major_slot(operation.input(2)));
-  if (slots.input)
-    slots.inputs.push_back(channels_last_slot(
-        view, operation.input((size_t)(kFirstConvolutionEpilogueInput + slots.epilogue.input))));
+  slots.first_input = slots.inputs.size();
+  for (const int input : slots.epilogue.inputs)
+    slots.inputs.push_back(channels_last_slot(view, input));
   return slots;
 }
 

@@ -6,23 +6,19 @@
 
 namespace dn::cuda {
 
-constexpr int kFirstConvolutionEpilogueInput = 3;
-
 Convolution convolution_of(const CompileView& view, int op);
 
 // Why no kernel for convolutions takes it; empty: they may.
 std::string refuse_convolution(const CompileView& view, int op);
 
-// Slots of the forward direction: input, weight, [bias], [the epilogue's input].
+// Slots of the forward direction: input, weight, [bias], the epilogue's inputs.
 struct ForwardSlots {
   std::vector<Slot> inputs;
-  bool bias = false, input = false;
+  bool bias = false;
+  size_t first_input = 2;  // of the epilogue
   EpiloguePlan epilogue;
 
   const void* bias_of(const Arguments& a) const { return bias ? a.inputs[2] : nullptr; }
-  const void* input_of(const Arguments& a) const {
-    return input ? a.inputs[bias ? 3 : 2] : nullptr;
-  }
 };
 ForwardSlots forward_slots(const CompileView& view, int op);
 

@@ -1,43 +1,54 @@
 #include "cuda/epilogue.h"
 
-#include <algorithm>
+#include "cuda/expression.h"
+#include "cuda/expression_match.h"
 
 namespace dn::cuda {
 
 namespace {
 
-struct Instruction {
-  int32_t opcode, a = 0, b = 0;
-};
+// Of a matmul or convolution: after two operands and the bias.
+constexpr size_t kFirstInput = 3;
 
-// Whether the expression consists of these instructions; constants are 0.
-bool is(std::span<const dn_instruction> expression, std::initializer_list<Instruction> wanted) {
-  return std::ranges::equal(expression, wanted, [](const dn_instruction& e, const Instruction& w) {
-    if (e.opcode != w.opcode) return false;
-    if (w.opcode == DN_OPCODE_CONSTANT) return e.value == 0.0f;
-    if (w.opcode == DN_OPCODE_INPUT || w.opcode == DN_OPCODE_OUTPUT) return e.a == w.a;
-    return e.a == w.a && e.b == w.b;
-  });
+int tensor_of(const Operator& op, int expression_input) {
+  return op.input(kFirstInput - 1 + (size_t)expression_input);
 }
 
 }  // namespace
 
 std::optional<EpiloguePlan> epilogue_of(const Operator& op) {
-  const std::span<const dn_instruction> e = op.expression();
-  if (e.empty()) return EpiloguePlan{};
-  if (is(e, {{DN_OPCODE_INPUT, 0},
-             {DN_OPCODE_CONSTANT},
-             {DN_OPCODE_MAX, 0, 1},
-             {DN_OPCODE_OUTPUT, 2}}))
-    return EpiloguePlan{GemmEpilogue::Relu};
-  if (is(e, {{DN_OPCODE_INPUT, 0},
-             {DN_OPCODE_INPUT, 1},
-             {DN_OPCODE_CONSTANT},
-             {DN_OPCODE_GT, 1, 2},
-             {DN_OPCODE_MUL, 0, 3},
-             {DN_OPCODE_OUTPUT, 4}}))
-    return EpiloguePlan{GemmEpilogue::ReluGradient, 0};
-  return std::nullopt;
+  const std::span<const dn_instruction> expression = op.expression();
+  EpiloguePlan plan;
+  if (expression.empty()) return plan;
+  const FunctionMatch match = match_function(expression);
+  const std::vector<int>& in = match.inputs;
+  switch (match.function) {
+    case PointwiseFunction::Relu:
+      if (in[0] != 0) break;
+      plan.kind = GemmEpilogue::Relu;
+      return plan;
+    case PointwiseFunction::ReluGradient:
+      if (in[0] != 0 || in[1] == 0) break;
+      plan.kind = GemmEpilogue::ReluGradient;
+      plan.inputs = {tensor_of(op, in[1])};
+      return plan;
+    case PointwiseFunction::Add:
+    case PointwiseFunction::AddRelu:
+      if ((in[0] == 0) == (in[1] == 0)) break;
+      plan.kind =
+          match.function == PointwiseFunction::Add ? GemmEpilogue::Add : GemmEpilogue::AddRelu;
+      plan.inputs = {tensor_of(op, in[0] == 0 ? in[1] : in[0])};
+      return plan;
+    default:
+      break;
+  }
+  const std::optional<ExpressionProgram> program = compile_expression(expression);
+  if (!program) return std::nullopt;
+  plan.kind = GemmEpilogue::Program;
+  plan.program = std::make_shared<const ExpressionProgram>(*program);
+  for (size_t slot = kFirstInput; slot < op.inputs().size(); ++slot)
+    plan.inputs.push_back(op.input(slot));
+  return plan;
 }
 
 }  // namespace dn::cuda

@@ -7,7 +7,6 @@ namespace dn::cuda {
 namespace {
 
 constexpr int64_t kMaxSize = (int64_t{1} << 31) - 1;
-constexpr int kFirstEpilogueInput = 3;
 
 struct Sizes {
   int64_t rows, columns, depth, batch;
@@ -55,7 +54,7 @@ Gemm product_of(const CompileView& view, int op) {
 std::string refuse(const CompileView& view, int op) {
   const Sizes s = sizes_of(view, op);
   if (std::max({s.rows, s.columns, s.depth, s.batch}) > kMaxSize) return "a size is 2^31 or more";
-  if (!epilogue_of(view.op(op))) return "has an epilogue that its kernels do not know";
+  if (!epilogue_of(view.op(op))) return "has an expression too long for kernels";
   return {};
 }
 
@@ -64,21 +63,21 @@ KernelPlan plan(const CompileView& view, int op) {
   Gemm g = product_of(view, op);
   const EpiloguePlan epilogue = *epilogue_of(operation);
   g.epilogue = epilogue.kind;
+  g.program = epilogue.program.get();
   const GemmPlan how = plan_gemm(g, device_of(view).limits().multiprocessors);
 
   KernelPlan plan;
   plan.inputs = {row_major_slot(operation.input(0)), row_major_slot(operation.input(1))};
-  const bool bias = operation.has_input(2), input = epilogue.input >= 0;
+  const bool bias = operation.has_input(2);
   if (bias) plan.inputs.push_back(row_major_slot(operation.input(2)));
-  if (input)
-    plan.inputs.push_back(
-        row_major_slot(operation.input((size_t)(kFirstEpilogueInput + epilogue.input))));
+  const size_t first_input = plan.inputs.size();
+  for (const int input : epilogue.inputs) plan.inputs.push_back(row_major_slot(input));
   plan.outputs = {row_major_slot(operation.output(0))};
   plan.scratch_bytes = gemm_workspace_bytes(g, how);
   plan.kernel = make_launcher(view, [=](cudaStream_t stream, const Arguments& a) mutable {
     g.a.data = a.inputs[0], g.b.data = a.inputs[1], g.c = a.outputs[0];
     if (bias) g.bias = a.inputs[2];
-    if (input) g.input = a.inputs[bias ? 3 : 2];
+    epilogue.fill(g, a, first_input);
     gemm(stream, g, how, a.scratch);
   });
   return plan;

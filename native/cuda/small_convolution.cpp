@@ -33,6 +33,16 @@ struct BiasGradient {
   }
 };
 
+// These kernels take along the epilogues of one input at most.
+std::string refuse_program(const CompileView& view, int op) {
+  return epilogue_of(view.op(op))->kind == GemmEpilogue::Program
+             ? "has an expression that only matrix products take along"
+             : "";
+}
+const void* input_of(const ForwardSlots& slots, const Arguments& a) {
+  return slots.epilogue.inputs.empty() ? nullptr : a.inputs[slots.first_input];
+}
+
 // A kernel's own structure for the forward direction, without addresses.
 template <typename Forward>
 Forward forward_of(const CompileView& view, int op, const ForwardSlots& slots) {
@@ -62,6 +72,7 @@ std::vector<Slot> both_inputs(const CompileView& view, int op) {
 std::string refuse_direct(const CompileView& view, int op) {
   if (direction_of(view, op) == DN_BACKWARD_DATA) return "is for the other two directions";
   if (std::string reason = refuse_convolution(view, op); !reason.empty()) return reason;
+  if (std::string reason = refuse_program(view, op); !reason.empty()) return reason;
   const char* reason = direct_convolution_refuses(convolution_of(view, op));
   return reason ? reason : "";
 }
@@ -73,7 +84,7 @@ KernelPlan plan_direct(const CompileView& view, int op) {
     KernelPlan plan = plan_with(view, op, slots.inputs);
     plan.kernel = make_launcher(view, [=](cudaStream_t stream, const Arguments& a) mutable {
       p.x = a.inputs[0], p.w = a.inputs[1], p.y = a.outputs[0];
-      p.bias = slots.bias_of(a), p.input = slots.input_of(a);
+      p.bias = slots.bias_of(a), p.input = input_of(slots, a);
       direct_convolution_forward(stream, p);
     });
     return plan;
@@ -97,6 +108,7 @@ KernelPlan plan_direct(const CompileView& view, int op) {
 
 std::string refuse_depthwise(const CompileView& view, int op) {
   if (std::string reason = refuse_convolution(view, op); !reason.empty()) return reason;
+  if (std::string reason = refuse_program(view, op); !reason.empty()) return reason;
   const char* reason = depthwise_convolution_refuses(convolution_of(view, op));
   return reason ? reason : "";
 }
@@ -125,7 +137,7 @@ KernelPlan plan_depthwise(const CompileView& view, int op) {
   KernelPlan plan = plan_with(view, op, forward ? slots.inputs : both_inputs(view, op));
   plan.kernel = make_launcher(view, [=](cudaStream_t stream, const Arguments& a) mutable {
     p.from = a.inputs[0], p.w = a.inputs[1], p.to = a.outputs[0];
-    p.bias = slots.bias_of(a), p.input = slots.input_of(a);
+    p.bias = slots.bias_of(a), p.input = input_of(slots, a);
     (forward ? depthwise_convolution_forward : depthwise_convolution_backward_data)(stream, p);
   });
   return plan;

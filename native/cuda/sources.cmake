@@ -45,6 +45,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/gather.cu
   kernels/gemm.cu
   kernels/gemm_bf16.cu
+  kernels/gemm_expression.cu
   kernels/gemm_f16.cu
   kernels/gemm_f32.cu
   kernels/gemm_tf32.cu

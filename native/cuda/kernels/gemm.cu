@@ -20,21 +20,8 @@ __global__ void __launch_bounds__(kReduceBlock)
   const int column = (int)(i - (uint32_t)row * quads.divisor) * 4;
   const int batch = (int)blockIdx.y;
   if (row >= p.rows) return;
-  const int64_t part = (int64_t)p.batch * p.rows * p.columns;
-  const float* from = p.partial + ((int64_t)batch * p.rows + row) * p.columns + column;
   float value[4] = {};
-  if (p.columns % 4 == 0) {
-    for (int split = 0; split < p.splits; ++split) {
-      const float4 quad = *reinterpret_cast<const float4*>(from + split * part);
-      value[0] += quad.x, value[1] += quad.y, value[2] += quad.z, value[3] += quad.w;
-    }
-  } else {
-    for (int split = 0; split < p.splits; ++split) {
-      DN_UNROLL for (int e = 0; e < 4; ++e) {
-        if (column + e < p.columns) value[e] += from[split * part + e];
-      }
-    }
-  }
+  gemm_add_parts(p, batch, row, column, value);
   gemm_finish(p.out, p.columns, batch, row, column, value);
 }
 
@@ -124,9 +111,9 @@ GemmOutputParams output_of(const Gemm& g) {
   out.map = map_of(g.map);
   const int64_t bytes = 4 * (g.c_dtype == DN_DTYPE_F32 ? 4 : 2);
   out.vectors = g.columns % 4 == 0 && g.c_pixel_stride % 4 == 0 && g.c_batch_stride % 4 == 0 &&
-                aligned_to(g.c, bytes) && aligned_to(g.input, bytes);
+                aligned_to(g.c, bytes) && aligned_to(g.input[0], bytes);
   out.epilogue = g.epilogue;
-  out.input = g.input;
+  out.input = g.input[0];
   out.bias = g.bias;
   out.bias_batch_stride = g.bias_batch_stride;
   out.bias_dtype = g.bias_dtype;
@@ -172,8 +159,8 @@ GemmPlan plan_gemm(const Gemm& g, int multiprocessors) {
 }
 
 int64_t gemm_workspace_bytes(const Gemm& g, const GemmPlan& plan) {
-  if (plan.splits <= 1) return 0;
-  return 4 * (int64_t)plan.splits * g.batch * g.rows * g.columns;
+  if (plan.splits <= 1 && g.epilogue != GemmEpilogue::Program) return 0;
+  return 4 * (int64_t)(plan.splits > 1 ? plan.splits : 1) * g.batch * g.rows * g.columns;
 }
 
 void gemm(cudaStream_t stream, const Gemm& g, const GemmPlan& plan, void* workspace) {
@@ -191,11 +178,17 @@ void gemm(cudaStream_t stream, const Gemm& g, const GemmPlan& plan, void* worksp
   p.out = output_of(g);
   // Parts that would be empty are left out.
   p.splits = p.steps_per_split > 0 ? (int32_t)divide_up(p.steps, p.steps_per_split) : 1;
-  p.partial = static_cast<float*>(workspace);
+  const bool program = g.epilogue == GemmEpilogue::Program;
+  p.partial = p.splits > 1 || program ? static_cast<float*>(workspace) : nullptr;
+  GemmExpression expression;
+  if (program) expression.program = *g.program;
+  for (int i = 0; i < kMaxGemmInputs; ++i) expression.input[i] = g.input[i];
   for (int32_t first = 0; first < g.batch; first += kMaxGridZ) {
     p.batch = g.batch - first < kMaxGridZ ? g.batch - first : kMaxGridZ;
     launcher_of(variant, g)(stream, variant.name, p);
-    if (p.splits > 1) {
+    if (program) {
+      launch_gemm_expression(stream, p, expression);
+    } else if (p.splits > 1) {
       const int64_t quads = divide_up(g.columns, 4);
       launch(stream, "gemm_reduce", gemm_reduce_kernel,
              dim3(blocks_for(quads * g.rows, kReduceBlock), (unsigned)p.batch), dim3(kReduceBlock),
@@ -207,6 +200,8 @@ void gemm(cudaStream_t stream, const Gemm& g, const GemmPlan& plan, void* worksp
     advance(c, kMaxGridZ * g.c_batch_stride, g.c_dtype);
     p.out.data = const_cast<void*>(c);
     advance(p.out.input, kMaxGridZ * g.c_batch_stride, g.c_dtype);
+    for (const void*& input : expression.input)
+      advance(input, kMaxGridZ * g.c_batch_stride, g.c_dtype);
     advance(p.out.bias, kMaxGridZ * g.bias_batch_stride, g.bias_dtype);
   }
 }

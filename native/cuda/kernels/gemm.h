@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "cuda/kernels/expression.h"
+
 namespace dn::cuda {
 
 // One of three axes along which positions walk over a tensor, the last one fastest.
@@ -61,13 +63,14 @@ enum class GemmDepth {
   AlongPositions,  // its rows are taps x channels: neighbours in m or n lie side by side
 };
 
-// What happens to a finished element x; y is the element of `input` at the same place.
+// What happens to a finished element x; y is the element of input[0] at the same place.
 enum class GemmEpilogue {
   None,
   Relu,          // max(x, 0), NaN kept
   ReluGradient,  // y > 0 ? x : 0
   Add,           // x + y
   AddRelu,       // max(x + y, 0), NaN kept
+  Program,       // any expression; its input 0 is x, its input i is that of input[i - 1]
 };
 
 // How products of float32 are computed.
@@ -75,6 +78,8 @@ enum class GemmFloat32 {
   Exact,  // float32 multiply-add
   Tf32,   // operands rounded to 10 bits of mantissa, on tensor cores
 };
+
+constexpr int kMaxGemmInputs = 16;
 
 struct Gemm {
   int32_t rows = 0, columns = 0, depth = 0;
@@ -95,7 +100,8 @@ struct Gemm {
   int32_t bias_dtype = DN_DTYPE_F32;
   int64_t bias_batch_stride = 0;
   GemmEpilogue epilogue = GemmEpilogue::None;
-  const void* input = nullptr;  // the epilogue's y: laid out as C, of C's dtype
+  const void* input[kMaxGemmInputs] = {};      // the epilogue's: laid out as C, of C's dtype
+  const ExpressionProgram* program = nullptr;  // of GemmEpilogue::Program
 };
 
 enum class GemmTile { Tile128x128, Tile128x64, Tile64x64 };
@@ -110,7 +116,7 @@ struct GemmPlan {
 
 // The best plan for a device of that many multiprocessors, by a model of the time.
 GemmPlan plan_gemm(const Gemm& gemm, int multiprocessors);
-// What `workspace` must hold; 0 for one split.
+// What `workspace` must hold; 0 for one split without a program.
 int64_t gemm_workspace_bytes(const Gemm& gemm, const GemmPlan& plan);
 // rows, columns or batch 0: nothing is launched. depth 0: C = epilogue(bias).
 // workspace: 16-byte aligned, used until the stream has passed.

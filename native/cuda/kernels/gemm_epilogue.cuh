@@ -48,12 +48,36 @@ __device__ __forceinline__ void gemm_store4(const float (&in)[4], void* data, in
   *reinterpret_cast<Pack<T, 4>*>(static_cast<T*>(data) + offset) = pack;
 }
 
+// Where a row of C starts, in elements.
+__device__ __forceinline__ int64_t gemm_offset(const GemmOutputParams& out, int batch, int row) {
+  const int pixel = out.scattered ? gemm_locate(out.map, (uint32_t)row).x : row;
+  return (int64_t)pixel * out.pixel_stride + batch * out.batch_stride;
+}
+
+// value[0 .. 3] += the parts of columns column .. column+3 of one row, in ascending order.
+__device__ __forceinline__ void gemm_add_parts(const GemmParams& p, int batch, int row, int column,
+                                               float (&value)[4]) {
+  const int64_t part = (int64_t)p.batch * p.rows * p.columns;
+  const float* from = p.partial + ((int64_t)batch * p.rows + row) * p.columns + column;
+  if (p.columns % 4 == 0) {
+    for (int split = 0; split < p.splits; ++split) {
+      const float4 quad = *reinterpret_cast<const float4*>(from + split * part);
+      value[0] += quad.x, value[1] += quad.y, value[2] += quad.z, value[3] += quad.w;
+    }
+  } else {
+    for (int split = 0; split < p.splits; ++split) {
+      DN_UNROLL for (int e = 0; e < 4; ++e) {
+        if (column + e < p.columns) value[e] += from[split * part + e];
+      }
+    }
+  }
+}
+
 // Columns column .. column+3 of one row, as far as they exist.
 __device__ inline void gemm_finish(const GemmOutputParams& out, int columns, int batch, int row,
                                    int column, float (&value)[4]) {
   const int count = columns - column < 4 ? columns - column : 4;
-  const int pixel = out.scattered ? gemm_locate(out.map, (uint32_t)row).x : row;
-  const int64_t offset = (int64_t)pixel * out.pixel_stride + batch * out.batch_stride + column;
+  const int64_t offset = gemm_offset(out, batch, row) + column;
   if (out.bias) {
     const int64_t first = batch * out.bias_batch_stride + column;
     DN_UNROLL for (int e = 0; e < 4; ++e) {

@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(Policy::kThreads, Policy::kBlocks)
     const float4 quad =
         *reinterpret_cast<const float4*>(sums + row * Policy::kOutputPitch + column);
     float value[4] = {quad.x, quad.y, quad.z, quad.w};
-    if (p.splits == 1) {
+    if (!p.partial) {
       gemm_finish(p.out, p.columns, batch, first_row + row, first_column + column, value);
     } else {
       const int64_t line = ((int64_t)blockIdx.y * p.batch + batch) * p.rows + first_row + row;
@@ -181,6 +181,9 @@ struct GemmVariants {
   const GemmVariant* first;
   int count;
 };
+// C = expression(sum of parts + bias): gemm_expression.cu.
+void launch_gemm_expression(cudaStream_t stream, const GemmParams& p, const GemmExpression& e);
+
 GemmVariants gemm_variants_bf16();
 GemmVariants gemm_variants_f16();
 GemmVariants gemm_variants_tf32();

@@ -6,6 +6,12 @@
 
 namespace dn::cuda {
 
+// The expression of GemmEpilogue::Program with the addresses of its inputs 1, 2, ...
+struct GemmExpression {
+  ExpressionProgram program;
+  const void* input[kMaxGemmInputs];
+};
+
 // A coordinate that no tap brings inside.
 constexpr int kGemmOutside = -(1 << 30);
 
@@ -45,7 +51,9 @@ struct GemmParams {
   int32_t steps, steps_per_split;  // tiles of depth
   int32_t splits, batch;
   GemmOutputParams out;
-  float* partial;  // (splits, batch, rows, columns) where splits > 1
+  // (splits, batch, rows, columns): sums that gemm_reduce or gemm_expression finishes; null: the
+  // kernel finishes them.
+  float* partial;
 };
 
 // pixel, and the three coordinates before any tap.

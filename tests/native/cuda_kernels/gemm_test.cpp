@@ -5,6 +5,7 @@
 #include <ostream>
 #include <random>
 
+#include "cuda/expression.h"
 #include "device_array.h"
 
 namespace dn::cuda {
@@ -50,6 +51,15 @@ std::vector<float> random_values(std::mt19937& generator, int64_t count) {
   return values;
 }
 
+// tanh(x * y + y): not a compiled epilogue.
+const ExpressionProgram& tanh_of_product() {
+  static const dn_instruction instructions[] = {
+      {DN_OPCODE_INPUT, 0, 0, 0, 0}, {DN_OPCODE_INPUT, 1, 0, 0, 0}, {DN_OPCODE_MUL, 0, 1, 0, 0},
+      {DN_OPCODE_ADD, 2, 1, 0, 0},   {DN_OPCODE_TANH, 3, 0, 0, 0},  {DN_OPCODE_OUTPUT, 4, 0, 0, 0}};
+  static const ExpressionProgram program = *compile_expression(instructions);
+  return program;
+}
+
 double apply(GemmEpilogue epilogue, double x, double y) {
   switch (epilogue) {
     case GemmEpilogue::Relu:
@@ -60,6 +70,8 @@ double apply(GemmEpilogue epilogue, double x, double y) {
       return x + y;
     case GemmEpilogue::AddRelu:
       return x + y < 0 ? 0 : x + y;
+    case GemmEpilogue::Program:
+      return std::tanh(x * y + y);
     default:
       return x;
   }
@@ -92,7 +104,8 @@ void check(const Arithmetic& arithmetic, const Case& c, const GemmPlan& plan) {
   g.c_pixel_stride = c.columns, g.c_batch_stride = c_size;
   if (c.bias) g.bias = bias.data();
   g.epilogue = c.epilogue;
-  if (c.epilogue > GemmEpilogue::Relu) g.input = input.data();
+  if (c.epilogue > GemmEpilogue::Relu) g.input[0] = input.data();
+  if (c.epilogue == GemmEpilogue::Program) g.program = &tanh_of_product();
 
   const int64_t bytes = gemm_workspace_bytes(g, plan);
   const DeviceArray workspace(DN_DTYPE_F32, bytes / 4);
@@ -170,6 +183,15 @@ TEST_P(GemmTest, BiasAndEpilogues) {
           {GemmTile::Tile64x64, 1, true});
     check(GetParam(), {9, 11, 5, kChannels, kChannels, 1, true, epilogue},
           {GemmTile::Tile64x64, 1, false});
+  }
+}
+
+TEST_P(GemmTest, AnyExpression) {
+  for (const int splits : {1, 3}) {
+    check(GetParam(), {24, 40, 128, kChannels, kPositions, 2, true, GemmEpilogue::Program, splits},
+          {GemmTile::Tile64x64, splits, true});
+    check(GetParam(), {9, 11, 70, kChannels, kChannels, 1, false, GemmEpilogue::Program, splits},
+          {GemmTile::Tile64x64, splits, false});
   }
 }
 
