@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a function, struct or enum value below changes its meaning. */
-#define DN_ABI_VERSION 1
+#define DN_ABI_VERSION 2
 #define DN_MAX_RANK 8
 #define DN_MAX_SPATIAL_RANK 3
 #define DN_MAX_IMAGE_CHANNELS 4

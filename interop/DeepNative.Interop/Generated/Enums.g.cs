@@ -8,7 +8,7 @@ namespace DeepNative.Interop;
 /// <summary>The integer macros of the header.</summary>
 internal static class Constants
 {
-    internal const int AbiVersion = 1;
+    internal const int AbiVersion = 2;
     internal const int MaxImageChannels = 4;
     internal const int MaxRank = 8;
     internal const int MaxSpatialRank = 3;
