@@ -64,9 +64,12 @@ nunit_fixtures() {
   awk -v device="&quot;$2&quot;" '
     /<test-case / {
       if (!index($0, device)) next
+      # The class that the test is of; classname names the one that declares it.
       fixture = $0
-      sub(/.* classname="([^"]*\.)?/, "", fixture)
-      sub(/".*/, "", fixture)
+      sub(/.* fullname="/, "", fixture)
+      sub(/["(].*/, "", fixture)
+      sub(/\.[^.]*$/, "", fixture)
+      sub(/.*\./, "", fixture)
       seen[fixture]
       if (/ result="Passed"/) passed[fixture]++
       else if (/ result="Failed"/) failed[fixture]++
@@ -85,11 +88,12 @@ sanitizer_errors() {
 
 # ---- what the sources hold, for the list of what has run ----
 
-# kernel_names: the names that kernels are launched under.
+# kernel_names [FOLDER]: the names that kernels are launched under; by default those of the device.
 kernel_names() {
-  { cat "$DN_ROOT"/native/cuda/kernels/*.cu "$DN_ROOT"/native/cuda/kernels/*.cuh 2>/dev/null || true; } | tr '\n' ' ' |
-    { grep -oE '\b(launch[a-z_]*(<[^<>()]*>)? ?\([a-z_.>-]+|gemm_variant<[^<>]*>\([A-Za-z0-9:]+), *"[a-z0-9_]+"' || true; } |
-    sed -E 's/.*"([a-z0-9_]+)"/\1/' | sort -u
+  local folder=${1:-native/cuda/kernels}
+  { cat "$DN_ROOT/$folder"/*.cu "$DN_ROOT/$folder"/*.cuh 2>/dev/null || true; } | tr '\n' ' ' |
+    { grep -oE '\b(launch[a-z_]*(<[^<>()]*>)? ?\( *[a-z_.>-]+|gemm_variant<[^<>]*>\([A-Za-z0-9:]+), *([A-Za-z0-9_.]+ \? "[a-z0-9_]+" : )?"[a-z0-9_]+"' || true; } |
+    { grep -oE '"[a-z0-9_]+"' || true; } | tr -d '"' | sort -u
 }
 
 # operator_names: the kinds of the C ABI, in lower case.

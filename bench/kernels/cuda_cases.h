@@ -12,6 +12,8 @@ void layout_cases(Suite& suite);
 void gemm_cases(Suite& suite);
 void convolution_cases(Suite& suite);
 void data_cases(Suite& suite);
+void norm_cases(Suite& suite);
+void pointwise_cases(Suite& suite);
 
 // What a unit's products are stored as.
 constexpr dn_dtype dtype_of(Unit unit) {

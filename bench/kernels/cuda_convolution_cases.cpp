@@ -1,5 +1,8 @@
 // Convolutions of the nets, in their three directions.
+#include "cuda/kernels/column_sum.h"
 #include "cuda/kernels/convolution.h"
+#include "cuda/kernels/depthwise_convolution.h"
+#include "cuda/kernels/direct_convolution.h"
 #include "cuda_cases.h"
 #include "cuda_vendor.h"
 
@@ -128,9 +131,73 @@ Run own_convolution(Memory& memory, const Layer& layer, dn_direction direction,
   };
 }
 
+Run direct_convolution(Memory& memory, const Layer& layer, dn_direction direction) {
+  const cuda::Convolution c = convolution_of(layer);
+  const dn_dtype dtype = dtype_of(layer.unit);
+  const auto random = [&](int64_t count) { return memory.random(dtype, count); };
+  if (direction == DN_FORWARD) {
+    cuda::DirectConvolutionForward p;
+    p.convolution = c;
+    p.x = random(layer.input_numel()), p.w = random(layer.weight_numel());
+    p.y = memory.empty(layer.output_numel() * bytes_of(dtype));
+    return [p](cudaStream_t stream) { cuda::direct_convolution_forward(stream, p); };
+  }
+  cuda::DirectConvolutionBackwardWeight p;
+  p.convolution = c;
+  p.x = random(layer.input_numel()), p.dy = random(layer.output_numel());
+  p.dw = memory.empty(layer.weight_numel() * 4);
+  void* workspace = memory.empty(cuda::direct_convolution_backward_weight_workspace_bytes(c));
+  return [p, workspace](cudaStream_t stream) {
+    cuda::direct_convolution_backward_weight(stream, p, workspace);
+  };
+}
+
+Run depthwise_convolution(Memory& memory, const Layer& layer, dn_direction direction) {
+  const cuda::Convolution c = convolution_of(layer);
+  const dn_dtype dtype = dtype_of(layer.unit);
+  const auto random = [&](int64_t count) { return memory.random(dtype, count); };
+  if (direction == DN_BACKWARD_WEIGHT) {
+    cuda::DepthwiseConvolutionBackwardWeight p;
+    p.convolution = c;
+    p.x = random(layer.input_numel()), p.dy = random(layer.output_numel());
+    p.dw = memory.empty(layer.weight_numel() * 4);
+    void* workspace = memory.empty(cuda::depthwise_convolution_backward_weight_workspace_bytes(c));
+    return [p, workspace](cudaStream_t stream) {
+      cuda::depthwise_convolution_backward_weight(stream, p, workspace);
+    };
+  }
+  const bool forward = direction == DN_FORWARD;
+  cuda::DepthwiseConvolution p;
+  p.convolution = c;
+  p.from = random(forward ? layer.input_numel() : layer.output_numel());
+  p.w = random(layer.weight_numel());
+  p.to = memory.empty((forward ? layer.output_numel() : layer.input_numel()) * bytes_of(dtype));
+  if (!forward)
+    return [p](cudaStream_t stream) { cuda::depthwise_convolution_backward_data(stream, p); };
+  return [p](cudaStream_t stream) { cuda::depthwise_convolution_forward(stream, p); };
+}
+
+// The gradient of a bias.
+void add_column_sum(Suite& suite, dn_dtype dtype, int64_t rows, int64_t columns) {
+  suite.add({.kernel = "column_sum",
+             .shape = join("rows", rows, "columns", columns),
+             .dtype = dtype,
+             .bytes = double(rows * columns * bytes_of(dtype) + 4 * columns),
+             .make = [=](Memory& memory) -> Run {
+               cuda::ColumnSum p;
+               p.rows = rows, p.columns = columns, p.x_dtype = dtype;
+               p.x = memory.random(dtype, rows * columns), p.y = memory.empty(4 * columns);
+               void* workspace = memory.empty(cuda::column_sum_workspace_bytes(rows, columns));
+               return [=](cudaStream_t stream) { cuda::column_sum(stream, p, workspace); };
+             }});
+}
+
 }  // namespace
 
 void convolution_cases(Suite& suite) {
+  add_column_sum(suite, DN_DTYPE_F32, 100, 200);
+  add_column_sum(suite, DN_DTYPE_F32, suite.pick(100 * 576, 50), 32);
+  add_column_sum(suite, DN_DTYPE_BF16, suite.pick(64 * 224 * 224, 50), 64);
   constexpr std::pair<dn_direction, const char*> kDirections[] = {
       {DN_FORWARD, "forward"},
       {DN_BACKWARD_DATA, "backward_data"},
@@ -158,6 +225,24 @@ void convolution_cases(Suite& suite) {
       if (find_cudnn() && cuda::vendor::refuse_convolution(problem).empty()) {
         result.vendor = "cuDNN " + find_cudnn()->version();
         result.make_vendor = [=](Memory& memory) { return cudnn_convolution(memory, problem); };
+      }
+      const bool direct =
+          direction != DN_BACKWARD_DATA && !cuda::direct_convolution_refuses(convolution_of(layer));
+      if (!cuda::depthwise_convolution_refuses(convolution_of(layer))) {
+        Case other = result;
+        other.kernel = "depthwise_" + other.kernel;
+        other.make = [=, direction = direction](Memory& memory) {
+          return depthwise_convolution(memory, layer, direction);
+        };
+        suite.add(std::move(other));
+      }
+      if (direct) {
+        Case other = result;
+        other.kernel = "direct_" + other.kernel;
+        other.make = [=, direction = direction](Memory& memory) {
+          return direct_convolution(memory, layer, direction);
+        };
+        suite.add(std::move(other));
       }
       suite.add(std::move(result));
     }

@@ -232,6 +232,8 @@ int main(int argc, char** argv) {
   Suite suite(options.tiny, timer.multiprocessors());
   gemm_cases(suite);
   convolution_cases(suite);
+  norm_cases(suite);
+  pointwise_cases(suite);
   data_cases(suite);
   layout_cases(suite);
   if (options.list) {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Tests of bench/gpu: its shell functions, on files written here.
+# Tests of bench/gpu: its shell functions on files written here, then the whole of it in a rehearsal.
 #   tests/gpu/tests.sh [PART_OF_A_NAME]
 # shellcheck disable=SC2317 # tests are called by their names
-# Prints "passed NAME" or "failed NAME" for each; what a failed one printed goes to standard error.
+# Prints "passed NAME", "failed NAME" or "skipped NAME: REASON" for each; what a failed one printed goes to standard error.
 set -uo pipefail
 
 DN_ROOT=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
@@ -23,14 +23,23 @@ run_test() {
   [[ gpu/$1 == *"$filter"* ]] || return 0
   # Not as a condition: that would switch off -e.
   (set -e && "$1") >"$work/output" 2>&1
-  # shellcheck disable=SC2181
-  if (($? == 0)); then
-    echo "passed gpu/$1"
-  else
-    echo "failed gpu/$1"
-    sed 's/^/  /' "$work/output" >&2
-    failures=1
-  fi
+  case $? in
+    0) echo "passed gpu/$1" ;;
+    77) echo "skipped gpu/$1: $(tail -n 1 "$work/output")" ;;
+    *)
+      echo "failed gpu/$1"
+      sed 's/^/  /' "$work/output" >&2
+      failures=1
+      ;;
+  esac
+}
+
+# ---- the text of the scripts ----
+
+the_scripts_please_shellcheck() {
+  command -v shellcheck >/dev/null || { echo "no shellcheck here" && exit 77; }
+  # SC1091: sourced by a path that is known when the script runs.
+  shellcheck -e SC1091,SC2016 bench/gpu/run bench/gpu/pack bench/gpu/proven bench/gpu/common.sh bench/gpu/stages/*.sh tests/gpu/tests.sh
 }
 
 # ---- shell functions ----
@@ -76,11 +85,11 @@ END
 
 nunit_fixtures_count_the_cases_of_the_device() {
   cat >"$work/nunit.xml" <<'END'
-<test-case id="1" name="A(&quot;cuda:0&quot;,relu)" classname="DeepNative.Tests.Operators.PointwiseTests" result="Passed" />
-<test-case id="2" name="A(&quot;cuda:0&quot;,tanh)" classname="DeepNative.Tests.Operators.PointwiseTests" result="Failed" label="Error" />
-<test-case id="3" name="A(&quot;cpu&quot;,tanh)" classname="DeepNative.Tests.Operators.PointwiseTests" result="Passed" />
-<test-case id="4" name="B(&quot;cuda:0&quot;)" classname="DeepNative.Tests.Core.TensorTests" result="Skipped" />
-<test-case id="5" name="C" classname="DeepNative.Tests.Core.ShapeTests" result="Passed" />
+<test-case id="1" name="A(&quot;cuda:0&quot;,relu)" fullname="DeepNative.Tests.Operators.PointwiseTests.A(&quot;cuda:0&quot;,relu)" classname="DeepNative.Tests.Operators.OperatorTests`1" result="Passed" />
+<test-case id="2" name="A(&quot;cuda:0&quot;,a.b)" fullname="DeepNative.Tests.Operators.PointwiseTests.A(&quot;cuda:0&quot;,a.b)" classname="DeepNative.Tests.Operators.OperatorTests`1" result="Failed" label="Error" />
+<test-case id="3" name="A(&quot;cpu&quot;,tanh)" fullname="DeepNative.Tests.Operators.PointwiseTests.A(&quot;cpu&quot;,tanh)" classname="DeepNative.Tests.Operators.OperatorTests`1" result="Passed" />
+<test-case id="4" name="B(&quot;cuda:0&quot;)" fullname="DeepNative.Tests.Core.TensorTests.B(&quot;cuda:0&quot;)" classname="DeepNative.Tests.Core.TensorTests" result="Skipped" />
+<test-case id="5" name="C" fullname="DeepNative.Tests.Core.ShapeTests.C" classname="DeepNative.Tests.Core.ShapeTests" result="Passed" />
 END
   equal "$(nunit_fixtures "$work/nunit.xml" cuda:0)" $'PointwiseTests 1 1 0\nTensorTests 0 0 1'
 }
@@ -188,6 +197,32 @@ models skipped "not asked for"
 sanitizers passed ""'
   grep -F '| model | mnistnet | rehearsal |' PROVEN.md
   tar -t -z -f logs.tar.gz | grep -x stages/build/
+}
+
+# ---- the rehearsal ----
+
+the_bundle_is_small_enough() {
+  bench/gpu/pack --quick --output "$work/bundle.tar.xz"
+  [[ $(stat -c %s "$work/bundle.tar.xz") -lt $((45 * 1024 * 1024)) ]]
+}
+
+# What a rehearsal must leave alone.
+kept() { find bench/results bench/gpu/PROVEN.md -type f -exec sha256sum {} + 2>/dev/null | sort; }
+
+the_rehearsal_passes_and_writes_its_files() {
+  local before json stage
+  before=$(kept)
+  bench/gpu/run --rehearse --bundle "$work/bundle.tar.xz" --out "$work/out"
+  json=$(echo "$work"/out/rehearsal-*.json)
+  for stage in environment build kernel-tests managed-tests train timings models; do
+    grep -F "{\"name\": \"$stage\", \"status\": \"passed\"" "$json" >/dev/null
+  done
+  grep -F '{"name": "sanitizers", "status": "skipped"' "$json" >/dev/null
+  grep -F '| kernel |' "$work/out/PROVEN.md" >/dev/null
+  # Whatever was launched must be a name that is found in the sources.
+  tar -x -z -f "$work/out/logs.tar.gz" -C "$work"
+  equal "$(sort -u "$work"/stages/*/launched | comm -23 - <({ kernel_names && kernel_names tests/native/cuda_kernels; } | sort -u))" ''
+  equal "$(kept)" "$before"
 }
 
 # shellcheck disable=SC2013 # names have no spaces

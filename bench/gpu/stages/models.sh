@@ -59,7 +59,7 @@ $(<"$model-$precision-2.json")"
     any=0
     while IFS= read -r line; do
       echo "$line" >line.json
-      [[ $(json_get line.json precision) == "$precision" ]] || continue
+      [[ $(json_get line.json command) == bench && $(json_get line.json precision) == "$precision" ]] || continue
       any=1
       theirs=$(json_get line.json images_per_second)
       compile=$(json_get line.json compile_seconds)
@@ -74,6 +74,13 @@ $(<"$model-$precision-2.json")"
 }{\"model\": \"$model\", \"ours\": [$entry], \"peer\": [$(paste -sd, "$model-peer.jsonl")]}"
 done
 [[ -z $peer ]] || printf '\n%s.\n' "$peer" >>report.md
+while IFS= read -r line; do
+  echo "$line" >line.json
+  [[ $(json_get line.json command) == train ]] || continue
+  printf '\nThe peer trains %s, %s epochs, setting %s: %s s, test error %s. %s\n' "$(json_get line.json model)" \
+    "$(json_get line.json epochs)" "$(json_get line.json setting)" "$(json_get line.json seconds)" \
+    "$(json_get line.json test_error)" "$(json_get line.json error)" >>report.md
+done < <(cat ./*-peer.jsonl)
 echo "{\"peer_missing\": $(json_text "$peer"), \"models\": [$result]}" >result.json
 {
   cat models.proven 2>/dev/null
