@@ -80,10 +80,11 @@ KernelPlan plan_backward(const CompileView& view, int index,
   const Operator& op = view.op(index);
   const int dy = before ? before->gradient : op.input(0), dx = op.output(0);
   const Shape& large = view.tensor(dx).shape;
-  // One position of y has no arrangement: dx then comes channels last.
+  // The forward pass has left the taps in its own arrangement; that of dy, which is no larger, is
+  // changed to it. One position of y has no arrangement: dx then comes channels last.
   const LayoutRef layout = positions_of(view.tensor(dy).shape) == 1
                                ? channels_last(large, view.tensor(dx).dtype)
-                               : working_layout(view, dy);
+                               : working_layout(view, op.has_input(1) ? op.input(1) : dy);
   const PoolingGeometry g =
       geometry_of(attributes_of(op), view.tensor(dx), view.tensor(dy).shape, layout);
   const bool tap = op.has_input(1), relu = before.has_value();
