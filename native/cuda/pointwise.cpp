@@ -3,10 +3,14 @@
 #include "cuda/kernels/pointwise.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <tuple>
 
-#include "cuda/candidates.h"
 #include "cuda/expression.h"
 #include "cuda/expression_match.h"
+#include "cuda/expression_source.h"
+#include "cuda/vendor/candidates.h"
 
 namespace dn::cuda {
 
@@ -165,6 +169,65 @@ KernelPlan plan_program(const CompileView& view, int op) {
 
 const RegisterOperator interpreted({"own:expression", DN_OPERATOR_POINTWISE, 50, refuse_program,
                                     plan_program});
+
+// ---- compiled at run time ----
+
+// Kernels of one text are shared; they are compiled once as long as somebody keeps them.
+std::shared_ptr<vendor::CompiledKernel> compile_source(const PointwiseSource& source,
+                                                       const CudaDevice& device,
+                                                       const vendor::Nvrtc& nvrtc) {
+  using Key = std::tuple<const vendor::Nvrtc*, int, std::string>;
+  static std::mutex mutex;
+  static std::map<Key, std::weak_ptr<vendor::CompiledKernel>> known;
+  const std::lock_guard lock(mutex);
+  auto& entry = known[Key(&nvrtc, device.index(), source.text)];
+  std::shared_ptr<vendor::CompiledKernel> kernel = entry.lock();
+  if (!kernel) {
+    kernel = nvrtc.compile(source.text, source.name, device.limits().capability);
+    entry = kernel;
+  }
+  return kernel;
+}
+
+class RuntimeCompiled final : public vendor::VendorCandidate<vendor::Nvrtc> {
+ public:
+  RuntimeCompiled()
+      : VendorCandidate("own:expression-nvrtc", DN_OPERATOR_POINTWISE, &vendor::Libraries::nvrtc) {}
+
+ protected:
+  std::string refuse(const CompileView& view, int op) const override {
+    const Operator& operation = view.op(op);
+    if (refuse_function(view, op).empty()) return "a compiled expression does it";
+    if (operation.inputs().size() > kMaxPointwiseInputs ||
+        operation.outputs().size() > kMaxPointwiseOutputs)
+      return "has too many inputs or outputs";
+    return "";
+  }
+
+  KernelPlan plan(const CompileView& view, int op, vendor::Nvrtc& nvrtc) const override {
+    Operands operands = make_operands(view, op);
+    allow_in_place(operands);
+    const PointwiseParams params = make_params(operands, all_inputs(operands));
+    const auto kernel =
+        compile_source(pointwise_source(view.op(op).expression(), params), device_of(view), nvrtc);
+    int64_t numel = 1;
+    for (int i = 0; i < params.rank; ++i) numel *= params.dims[i];
+    constexpr int64_t kPerBlock = kSourceBlock * kSourceVec;
+    const dim3 grid((unsigned)((numel + kPerBlock - 1) / kPerBlock)), block(kSourceBlock);
+    operands.plan.kernel =
+        make_launcher(view, [=, inputs = params.input_count, outputs = params.output_count](
+                                cudaStream_t stream, const Arguments& a) {
+          PointwiseAddresses addresses{};
+          std::copy_n(a.inputs, inputs, addresses.inputs);
+          std::copy_n(a.outputs, outputs, addresses.outputs);
+          void* arguments[] = {&addresses};
+          kernel->launch(stream, grid, block, 0, arguments);
+        });
+    return std::move(operands.plan);
+  }
+};
+
+const RegisterCandidate runtime_compiled(std::make_unique<RuntimeCompiled>());
 
 // ---- interpreted in device memory ----
 

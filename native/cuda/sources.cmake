@@ -9,6 +9,7 @@ set(DN_CUDA_HOST_SOURCES
   epilogue.cpp
   expression.cpp
   expression_match.cpp
+  expression_source.cpp
   fault.cpp
   gather.cpp
   image_decode.cpp

@@ -1,12 +1,11 @@
 // change_layout: a dense copy of a strided view, of up to 8 axes.
 // Math      destination[i0,..,i7] = source[sum of i * stride].
-// Tensors   elements of 1, 2, 4 or 8 bytes, joined to at most 16 where they stay together.
-//           Disjoint.
+// Tensors   elements of 1, 2, 4 or 8 bytes, joined to 16 where they stay together. Disjoint.
 // Grid      copy: one thread = 16 bytes. gather: one thread = one element of the destination.
 //           transpose: one block = a tile of the destination's innermost axis and the source's.
 // Cost      2 * bytes; no arithmetic but the indices.
-// Floor     2 * bytes / DRAM bandwidth. Example 256x64x56x56 f32 to channels last: 411 MB -> 85.6 us
-//           at 4.8 TB/s (H200 data sheet).
+// Floor     2 * bytes / DRAM bandwidth. Example 256x64x56x56 f32 to channels last: 411 MB ->
+//           85.6 us at 4.8 TB/s (H200 data sheet).
 // Deterministic: yes.
 // Why so    a transposed pair of axes goes through shared memory, so that both sides move whole
 //           sectors. Short axes (3 colour channels) would leave tiles empty: gather serves them,

@@ -1,13 +1,16 @@
 // optimizer: SGD and Adam over all parameters at once.
 // Math      see optimizer.h; gradients f32, bf16 or f16, all else f32.
 // Tensors   any number, each flat; 16-byte aligned ones move in packs of 4.
-// Grid      one block = 4096 elements of one tensor, found by its number in a list among the parameters;
-//           80 tensors a launch. Adam: before that one thread steps the counter and makes the factors.
-// Cost      bytes a parameter with f32 gradients: SGD 12, with momentum 20, Adam 28; a few operations each.
-// Floor     bytes / DRAM bandwidth. Example ResNet-50 (25.6 M parameters), momentum: 512 MB -> 107 us at
-//           4.8 TB/s (H200 data sheet).
+// Grid      one block = 4096 elements of one tensor, found by its number in a list among the
+//           parameters; 80 tensors a launch. Adam: before that one thread steps the counter and
+//           makes the factors.
+// Cost      bytes a parameter with f32 gradients: SGD 12, with momentum 20, Adam 28; a few
+//           operations each.
+// Floor     bytes / DRAM bandwidth. Example ResNet-50 (25.6 M parameters), momentum: 512 MB ->
+//           107 us at 4.8 TB/s (H200 data sheet).
 // Deterministic: yes.
-// Why so    learning rate and step are read from device memory, so that a captured graph follows them.
+// Why so    learning rate and step are read from device memory, so that a captured graph follows
+//           them.
 #include "cuda/kernels/element.cuh"
 #include "cuda/kernels/index.cuh"
 #include "cuda/kernels/launch.cuh"

@@ -1,18 +1,17 @@
 // pointwise_program: any expression of up to 96 steps, interpreted.
 // Math      y_j[i] = f_j(x0[..], x1[..], ..); arithmetic in float32; dn_instruction says what.
 // Tensors   outputs dense, of any type; inputs of any type by any walk. One output may be a flat
-// input. Grid      one thread = kVec elements; block 128; no shared memory. Cost      bytes = numel
-// * (sizes of flat inputs and outputs); ops = about 20 instructions a step and kVec
-//           elements, beside the step's own.
-// Floor     bytes / DRAM bandwidth. Example x*sigmoid(y) of 256x64x56x56 f32: 617 MB -> 128 us
-// at 4.8 TB/s
-//           (H200 data sheet).
+//           input.
+// Grid      one thread = 4 elements; block 128; no shared memory.
+// Cost      bytes = numel * (sizes of flat inputs and outputs); ops = the expression's, and some
+//           twenty for each step and 4 elements.
+// Floor     bytes / DRAM bandwidth. Example two inputs of 256x64x56x56 f32: 617 MB -> 128 us at
+//           4.8 TB/s (H200 data sheet).
 // Deterministic: yes.
-// Why so    values live in registers (expression.cuh); the program is in constant memory, as a
-// parameter.
+// Why so    values live in registers (expression.cuh), the program in the kernel's parameters.
 //
-// pointwise_wide: any expression whatever. Values go through device memory, so that their number
-// has no limit: 4 bytes written and read a step. For what nobody writes by hand.
+// pointwise_wide: any expression whatever, its values in device memory, so that their number has no
+// limit: 4 bytes written and read a step. For what nobody writes by hand.
 #include "cuda/kernels/expression.cuh"
 #include "cuda/kernels/launch.cuh"
 #include "cuda/kernels/pointwise.h"

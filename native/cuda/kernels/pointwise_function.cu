@@ -1,17 +1,14 @@
 // pointwise_function: one of the common expressions (pointwise_functions.h), compiled.
 // Math      y[i] = f(x0[..], ..); arithmetic in float32.
-// Tensors   y dense; inputs flat, or periodic: a number, or a vector along one axis (bias,
-// per-channel
-//           scale). Inputs and output of one type (f32, bf16, f16), or input 0 u8. y may be a flat
-//           input.
-// Needs     numel < 2^31. For kVec > 1: 16-byte aligned tensors, and a period that packs do not
-// straddle;
+// Tensors   y dense; inputs flat, or periodic: a number, or a vector along one axis (bias, scale of
+//           a channel). Inputs and output of one type (f32, bf16, f16), or input 0 u8. y may be a
+//           flat input.
+// Needs     numel < 2^31. For kVec > 1: 16-byte aligned tensors, and periods that are whole packs;
 //           else the launcher takes kVec = 1.
 // Grid      one thread = kVec elements (16 bytes of y); block 256; no shared memory.
 // Cost      bytes = numel * sizeof(T) * (flat inputs + 1); ops = a few per element.
 // Floor     bytes / DRAM bandwidth. Example relu of 256x64x56x56 f32: 411 MB -> 85.6 us at 4.8 TB/s
-// (H200
-//           data sheet).
+//           (H200 data sheet).
 // Deterministic: yes.
 #include "cuda/kernels/launch.cuh"
 #include "cuda/kernels/math.cuh"

@@ -1,10 +1,11 @@
 // random: Philox 4x32-10 (Salmon et al. 2011); definition: dn_random_attributes.
-// Math      four words an element block of 4; uniform, normal (Box-Muller) or Bernoulli from them.
+// Math      four words a block of 4 elements; uniform, normal (Box-Muller) or Bernoulli from them.
 // Tensors   state (2) i64 | values (count) f32, 16-byte aligned or not.
 // Grid      one thread = 4 elements; block 256; the last block to read the state advances it.
 // Cost      bytes = 4 * count; ops = about 25 * count integer (10 rounds for 4 elements).
-// Floor     bytes / DRAM bandwidth. Example 256x64x56x56: 206 MB -> 42.8 us at 4.8 TB/s (H200 data sheet).
-// Deterministic: yes, and uniform and Bernoulli equal the CPU's bit for bit (no fused multiply-add).
+// Floor     bytes / DRAM bandwidth. Example 256x64x56x56: 206 MB -> 42.8 us at 4.8 TB/s (H200 data
+//           sheet).
+// Deterministic: yes; uniform and Bernoulli equal the CPU's bit for bit (no fused multiply-add).
 #include "cuda/kernels/element.cuh"
 #include "cuda/kernels/index.cuh"
 #include "cuda/kernels/launch.cuh"

@@ -1,16 +1,18 @@
-// reduce: sum, mean, maximum and argmax over any axes, in two deterministic stages where outputs are few.
-// Math      y[o] = scale * sum, or max (NaN wins), or argmax (ties: lowest index; NaN wins) over r of x[o, r].
+// reduce: sum, mean, maximum and argmax over any axes; in two stages where outputs are few.
+// Math      over r of x[o, r]: y[o] = scale * sum, or max (NaN wins), or argmax (ties: lowest;
+//           NaN wins).
 // Tensors   x (any strides) T | y (any strides) T or i32 | partial results in scratch.
 // Needs     one reduced axis, or fewer than 2^31 elements per output.
 // Grid      rows (reduced axis innermost): 1, 8, 32 or 256 threads an output. columns (kept axis
-//           innermost): lanes along it, so that loads are coalesced; the rest of the block along the
-//           reduced ones. grid.y splits the reduced elements; then one warp an output joins the parts.
+//           innermost): lanes along it, so that loads are coalesced; the rest of the block along
+//           the reduced ones. grid.y splits the reduced elements; then one warp an output joins the
+//           parts.
 // Cost      bytes = sizeof(T) * numel(x) + small; ops = numel(x).
 // Floor     bytes / DRAM bandwidth. Example channel sums of 256x56x56x64 f32: 206 MB -> 42.8 us at
 //           4.8 TB/s (H200 data sheet).
 // Deterministic: yes (a fixed tree; no atomics). The number of parts depends on the device.
-// Why so    sums run in float over 32 elements, then in double: the error does not grow with the length,
-//           at 1/32 double addition an element, which even GPUs with slow doubles hide behind the loads.
+// Why so    sums run in float over 32 elements, then in double: the error does not grow with the
+//           length, at the price of 1/32 double addition an element.
 #include "cuda/kernels/index.cuh"
 #include "cuda/kernels/launch.cuh"
 #include "cuda/kernels/reduce.h"
@@ -273,7 +275,8 @@ struct Plan {
   int64_t blocks = 0, parts = 1;
 };
 
-// Axes in x's order of memory, outermost first; neighbours that walk both tensors as one are joined.
+// Axes in the order of memory of x, outermost first; neighbours that both tensors walk as one
+// are joined.
 int simplify(const ReduceParams& p, Axis (&axes)[DN_MAX_RANK]) {
   int rank = 0;
   for (int i = 0; i < p.rank; ++i) {
