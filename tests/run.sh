@@ -30,11 +30,11 @@ count() {
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-# run_native PRESET: the GoogleTest cases that CTest knows.
+# run_native PRESET [OPTION...]: the GoogleTest cases that CTest knows.
 run_native() {
   local results=$root/$logs/native-$1.xml log=$logs/ctest-$1.log code=0
   : >"$results"
-  ctest --test-dir "build/$1" -R "${filter:-.}" --output-on-failure --output-junit "$results" >"$log" 2>&1 || code=$?
+  ctest --test-dir "build/$1" "${@:2}" -R "${filter:-.}" --output-on-failure --output-junit "$results" >"$log" 2>&1 || code=$?
   ((code == 0)) || grep -vE "   Passed  |^ +Start +[0-9]+:" "$log"
   # GoogleTest writes "file:line: Skipped", then the reason.
   awk -F'"' '
@@ -72,6 +72,7 @@ run_tests() {
   if [[ $only != managed ]]; then
     run_native release
     run_native asan
+    run_native tsan --parallel "$jobs"  # only the kernels, which share nothing
   fi
   [[ $only == native ]] || run_managed
   [[ $only != all ]] || run_scripts
