@@ -44,7 +44,6 @@ struct Thread {
   enum class State : uint8_t { Ready, Running, AtBarrier, InCollective, Done };
   uint3 index;
   unsigned linear, lane;
-  uint32_t priority = 0;  // Order::Pct: the warp's in the upper half, the lane's in the lower
   Warp* warp;
   Fiber* fiber;
   State state;

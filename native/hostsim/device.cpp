@@ -188,7 +188,9 @@ cudaError_t submit(Launch&& launch, cudaStream_t stream) {
   thread_launch_name = nullptr;
   Call call("cudaLaunchKernel");
   if (call.failed()) return call.error();
-  if (cudaError_t error = take_injected(name, false, false)) return call.fail(error);
+  for (const char* n : {name, "kernel"}) {
+    if (cudaError_t error = take_injected(n, false, false)) return call.fail(error);
+  }
   StreamRef target = call.stream(stream);
   if (!target) return call.fail(cudaErrorInvalidResourceHandle);
   if (cudaError_t error = check_configuration(launch)) return call.fail(error);

@@ -1,6 +1,7 @@
 // Takes turns: which thread of a block runs next, barriers, and the fibers that threads run on.
 #include <algorithm>
 #include <cstdlib>
+#include <random>
 
 #include "block.h"
 #include "random.h"
@@ -27,33 +28,117 @@ dim3 grid_dim() {
 namespace {
 
 constexpr unsigned kMaxThreads = 1024;
-// One pick in so many gives a warp a new priority.
+// One pick in so many gives a warp a new place.
 constexpr uint32_t kPriorityChange = 1024;
 constexpr size_t kSyncAddresses = 1 << 16;
 
-bool lower_priority(const Thread* a, const Thread* b) {
-  return a->priority < b->priority;
-}
+// Order::Pct. Warps have a random order, and the lanes of each have one; the first that can run does.
+// Sets of warps and of lanes are masks in which the bit is the place in that order.
+class PriorityList {
+ public:
+  // The orders of lanes to choose from are the same in every run: drawing them for each warp and
+  // block would take longer than many a block.
+  PriorityList() {
+    std::minstd_rand draw(1);
+    for (LaneOrder& order : lane_orders_) {
+      for (uint8_t lane = 0; lane < 32; lane++) order.lane_at[lane] = lane;
+      for (size_t i = 32; i > 1; i--) std::swap(order.lane_at[i - 1], order.lane_at[draw() % i]);
+      for (uint8_t place = 0; place < 32; place++) order.place_of[order.lane_at[place]] = place;
+    }
+  }
+
+  void start(size_t warp_count) {
+    warp_count_ = warp_count;
+    for (size_t w = 0; w < warp_count; w++) warp_at_[w] = static_cast<uint8_t>(w);
+    for (size_t i = warp_count; i > 1; i--) std::swap(warp_at_[i - 1], warp_at_[random_below(i)]);
+    for (size_t place = 0; place < warp_count; place++) {
+      warps_[place] = {};
+      warps_[place].order = &lane_orders_[random_below(kLaneOrders)];
+    }
+    able_ = 0;
+    note_places();
+  }
+
+  void push(const Thread* thread) {
+    size_t w = thread->linear / 32;
+    warps_[w].able |= 1u << warps_[w].order->place_of[thread->lane];
+    able_ |= 1u << warps_[w].place;
+  }
+
+  Thread* take() {
+    if (!able_) return nullptr;
+    int place = __builtin_ctz(able_);
+    size_t w = warp_at_[place];
+    Priority& warp = warps_[w];
+    int lane = warp.order->lane_at[__builtin_ctz(warp.able)];
+    warp.able &= warp.able - 1;
+    if (!warp.able) able_ &= ~(1u << place);
+    if (random_bits() % kPriorityChange == 0) move(static_cast<size_t>(place));
+    return &running.threads[w * 32 + static_cast<size_t>(lane)];
+  }
+
+ private:
+  static constexpr size_t kLaneOrders = 256;
+  struct LaneOrder {
+    uint8_t lane_at[32], place_of[32];
+  };
+  struct Priority {
+    const LaneOrder* order = nullptr;
+    uint32_t able = 0;
+    uint8_t place = 0;
+  };
+
+  // The warp of this place gets another, which moves those between by one.
+  void move(size_t from) {
+    size_t to = random_below(warp_count_);
+    uint8_t* first = warp_at_ + std::min(from, to);
+    uint8_t* last = warp_at_ + std::max(from, to);
+    if (from < to) {
+      std::rotate(first, first + 1, last + 1);
+    } else {
+      std::rotate(first, last, last + 1);
+    }
+    note_places();
+  }
+
+  void note_places() {
+    able_ = 0;
+    for (size_t place = 0; place < warp_count_; place++) {
+      Priority& warp = warps_[warp_at_[place]];
+      warp.place = static_cast<uint8_t>(place);
+      if (warp.able) able_ |= 1u << place;
+    }
+  }
+
+  LaneOrder lane_orders_[kLaneOrders];
+  Priority warps_[kMaxThreads / 32];
+  uint8_t warp_at_[kMaxThreads / 32];  // by place
+  size_t warp_count_ = 0;
+  uint32_t able_ = 0;  // places of warps with a lane that can run
+};
 
 // Threads that can run. Never allocates once a block runs.
 class ReadyList {
  public:
   ReadyList() { threads_.reserve(2 * kMaxThreads); }
 
-  void clear() {
+  void start() {
     threads_.clear();
     head_ = 0;
+    if (config().order == Order::Pct) priorities_.start(running.warps.size());
   }
 
   void push(Thread* thread) {
-    threads_.push_back(thread);
     if (config().order == Order::Pct) {
-      std::push_heap(threads_.begin(), threads_.end(), lower_priority);
+      priorities_.push(thread);
+    } else {
+      threads_.push_back(thread);
     }
   }
 
   // Null when no thread can run.
   Thread* take() {
+    if (config().order == Order::Pct) return priorities_.take();
     if (head_ == threads_.size()) return nullptr;
     Thread* thread;
     switch (config().order) {
@@ -63,20 +148,15 @@ class ReadyList {
       case Order::Descending:
         thread = take_back();
         break;
-      case Order::Random: {
-        size_t i = head_ + random_below(threads_.size() - head_);
-        std::swap(threads_[i], threads_.back());
-        thread = take_back();
-        break;
-      }
-      case Order::Pct:
       default:
-        std::pop_heap(threads_.begin(), threads_.end(), lower_priority);
+        std::swap(threads_[random_below(threads_.size())], threads_.back());
         thread = take_back();
-        if (random_bits() % kPriorityChange == 0) change_priority(thread->warp);
         break;
     }
-    if (head_ == threads_.size()) clear();
+    if (head_ == threads_.size()) {
+      threads_.clear();
+      head_ = 0;
+    }
     return thread;
   }
 
@@ -87,14 +167,7 @@ class ReadyList {
     return thread;
   }
 
-  void change_priority(const Warp* warp) {
-    uint32_t priority = random_bits() & 0xffff0000u;
-    for (Thread& t : running.threads) {
-      if (t.warp == warp) t.priority = priority | (t.priority & 0xffffu);
-    }
-    std::make_heap(threads_.begin(), threads_.end(), lower_priority);
-  }
-
+  PriorityList priorities_;
   std::vector<Thread*> threads_;
   size_t head_ = 0;  // Order::Ascending takes from the front
 };
@@ -286,17 +359,13 @@ void start_threads(dim3 shape) {
     unsigned lanes = static_cast<unsigned>(std::min<size_t>(32, count - w * 32));
     running.warps[w].alive = lanes == 32 ? ~0u : (1u << lanes) - 1;
     for (Meeting& m : running.warps[w].meetings) m.arrived = 0;
-    uint32_t priority = random_bits() & 0xffff0000u;
-    for (unsigned l = 0; l < lanes; l++) {
-      running.threads[w * 32 + l].priority = priority | (random_bits() & 0xffffu);
-    }
   }
   running.alive = static_cast<unsigned>(count);
   running.barrier.site = nullptr;
   running.barrier.waiting.clear();
   running.barrier.any = running.barrier.count = 0;
   running.barrier.all = 1;
-  scheduler.ready.clear();
+  scheduler.ready.start();
   for (Thread& t : running.threads) scheduler.ready.push(&t);
   size_t fibers = count;
   if (SIMT_TSAN) fibers = std::max(count + 16, config().tsan_contexts);

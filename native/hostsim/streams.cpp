@@ -156,7 +156,7 @@ bool step(Lock& lock) {
       return true;
     }
   }
-  Operation operation = stream->queue.front();
+  Operation operation = std::move(stream->queue.front());
   run(lock, *stream, operation.is_host_function, operation.run);
   // A reset may have emptied the queue while the lock was free.
   if (!stream->queue.empty()) {

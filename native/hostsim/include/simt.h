@@ -1,4 +1,12 @@
 // What tests say to the host simulator: thread order, memory limit, faults to inject.
+//
+// The beginning comes from the environment:
+//   DEEPNATIVE_HOSTSIM_ORDER       ascending, descending, random or pct (default)
+//   DEEPNATIVE_HOSTSIM_SEED        of every random choice; default 1
+//   DEEPNATIVE_HOSTSIM_MEMORY_MIB  of each device; default 4096
+//   DEEPNATIVE_HOSTSIM_DEVICES     how many; default 1
+//   DEEPNATIVE_HOSTSIM_CAPABILITY  e.g. 9.0; default 8.0
+//   DEEPNATIVE_HOSTSIM_DRIVER      absent or old; default a good one
 #pragma once
 
 #include <simt/kernel.h>

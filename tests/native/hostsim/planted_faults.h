@@ -40,6 +40,7 @@ class PlantedFaults : public SimulatorTest {
       set_seed(seed);
       found += !run(Kernel::Planted);
     }
+    RecordProperty("schedules_that_show_it", found);
     EXPECT_GT(found, 0) << "in no one of " << kSeeds << " schedules";
 #endif
   }

@@ -285,8 +285,10 @@ TEST_F(RuntimeTest, AKernelFaultsWhenItRuns) {
 
 TEST_F(RuntimeTest, ALaunchIsRefused) {
   DeviceBuffer<float> x(64);
-  fail_next("affine", cudaErrorNoKernelImageForDevice);
-  EXPECT_EQ(affine(nullptr, x.data(), x.data(), 64, 1, 0), cudaErrorNoKernelImageForDevice);
+  for (const char* name : {"affine", "kernel"}) {
+    fail_next(name, cudaErrorNoKernelImageForDevice);
+    EXPECT_EQ(affine(nullptr, x.data(), x.data(), 64, 1, 0), cudaErrorNoKernelImageForDevice);
+  }
   EXPECT_EQ(affine(nullptr, x.data(), x.data(), 64, 1, 0), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
 }
@@ -321,6 +323,55 @@ TEST_F(RuntimeTest, WhoeverOpensTheLibraryControlsItByName) {
   cudaDeviceProp properties;
   ASSERT_EQ(cudaGetDeviceProperties(&properties, 0), cudaSuccess);
   EXPECT_EQ(properties.major * 10 + properties.minor, 121);
+}
+
+// ---- The environment. Each in a process of its own, for it is read once.
+
+class EnvironmentTest : public ::testing::Test {
+ protected:
+  EnvironmentTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  ~EnvironmentTest() override {
+    for (const char* name : {"ORDER", "SEED", "MEMORY_MIB", "DEVICES", "CAPABILITY", "DRIVER"}) {
+      unsetenv((std::string("DEEPNATIVE_HOSTSIM_") + name).c_str());
+    }
+  }
+  static void set(const std::string& name, const char* value) {
+    setenv(("DEEPNATIVE_HOSTSIM_" + name).c_str(), value, 1);
+  }
+};
+
+TEST_F(EnvironmentTest, IsTheBeginning) {
+  set("ORDER", "descending");
+  set("SEED", "42");
+  set("MEMORY_MIB", "77");
+  set("DEVICES", "3");
+  set("CAPABILITY", "9.0");
+  EXPECT_EXIT(
+      {
+        cudaDeviceProp properties{};
+        int count = 0;
+        bool right = config().order == Order::Descending && seed() == 42 &&
+                     cudaGetDeviceCount(&count) == cudaSuccess && count == 3 &&
+                     cudaGetDeviceProperties(&properties, 2) == cudaSuccess &&
+                     properties.major == 9 && properties.totalGlobalMem == size_t{77} << 20;
+        std::exit(right ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(EnvironmentTest, NoDriver) {
+  set("DRIVER", "absent");
+  EXPECT_EXIT(
+      {
+        int count = 0;
+        std::exit(cudaGetDeviceCount(&count) == cudaErrorNoDevice ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(EnvironmentTest, NonsenseIsRefused) {
+  set("ORDER", "sideways");
+  EXPECT_DEATH(config(), "DEEPNATIVE_HOSTSIM_ORDER is 'sideways'");
 }
 
 }  // namespace
