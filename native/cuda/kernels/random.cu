@@ -9,6 +9,7 @@
 #include "cuda/kernels/element.cuh"
 #include "cuda/kernels/index.cuh"
 #include "cuda/kernels/launch.cuh"
+#include "cuda/kernels/philox.cuh"
 #include "cuda/kernels/random.h"
 
 namespace dn::cuda {
@@ -17,46 +18,25 @@ namespace {
 
 constexpr int kBlock = 256;
 
-struct Words {
-  uint32_t word[4];
-};
-
-// As engine/philox.h, which is C++20.
-__device__ __forceinline__ Words philox(Words counter, uint32_t key0, uint32_t key1) {
-  DN_UNROLL
-  for (int round = 0; round < 10; ++round) {
-    const uint32_t high0 = __umulhi(0xD2511F53u, counter.word[0]);
-    const uint32_t low0 = 0xD2511F53u * counter.word[0];
-    const uint32_t high1 = __umulhi(0xCD9E8D57u, counter.word[2]);
-    const uint32_t low1 = 0xCD9E8D57u * counter.word[2];
-    counter = {{high1 ^ counter.word[1] ^ key0, low1, high0 ^ counter.word[3] ^ key1, low0}};
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
-  return counter;
-}
-
-__device__ __forceinline__ float uniform(uint32_t word) {
-  return (float)(word >> 8) * 0x1p-24f;
-}
-
-__device__ __forceinline__ Pack<float, 4> draw(const RandomParams& p, const Words& words) {
+__device__ __forceinline__ Pack<float, 4> draw(const RandomParams& p, const PhiloxWords& words) {
   Pack<float, 4> values;
   switch (p.distribution) {
     case DN_DISTRIBUTION_UNIFORM:
       DN_UNROLL
       for (int i = 0; i < 4; ++i)
-        values.item[i] = __fadd_rn(p.a, __fmul_rn(uniform(words.word[i]), __fsub_rn(p.b, p.a)));
+        values.item[i] =
+            __fadd_rn(p.a, __fmul_rn(philox_uniform(words.word[i]), __fsub_rn(p.b, p.a)));
       break;
     case DN_DISTRIBUTION_BERNOULLI:
       DN_UNROLL
-      for (int i = 0; i < 4; ++i) values.item[i] = uniform(words.word[i]) < p.a ? 1.0f : 0.0f;
+      for (int i = 0; i < 4; ++i)
+        values.item[i] = philox_uniform(words.word[i]) < p.a ? 1.0f : 0.0f;
       break;
     default:
       DN_UNROLL
       for (int i = 0; i < 4; i += 2) {
-        const float radius = sqrtf(-2.0f * logf(1.0f - uniform(words.word[i])));
-        const float angle = 2.0f * 3.14159265358979f * uniform(words.word[i + 1]);
+        const float radius = sqrtf(-2.0f * logf(1.0f - philox_uniform(words.word[i])));
+        const float angle = 2.0f * 3.14159265358979f * philox_uniform(words.word[i + 1]);
         values.item[i] = p.a + p.b * radius * cosf(angle);
         values.item[i + 1] = p.a + p.b * radius * sinf(angle);
       }
@@ -70,7 +50,7 @@ __global__ void __launch_bounds__(kBlock) random_kernel(const RandomParams p, bo
   const uint32_t offset = (uint32_t)p.state[1];
   const int64_t first = block * 4;
   if (first < p.count) {
-    const Words counter{
+    const PhiloxWords counter{
         {(uint32_t)block, (uint32_t)((uint64_t)block >> 32), offset, (uint32_t)p.stream}};
     const Pack<float, 4> values = draw(p, philox(counter, (uint32_t)seed, (uint32_t)(seed >> 32)));
     if (packed && first + 4 <= p.count) {
