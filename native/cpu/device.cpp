@@ -111,7 +111,9 @@ CandidateRegistry& registry() {
 }
 
 std::string refuse_other_than_float32(const CompileView& view, int op) {
-  const TensorDeclaration& data = view.tensor(view.op(op).input(0));
+  const Operator& operation = view.op(op);
+  if (!operation.has_input(0)) return {};  // an expression of constants
+  const TensorDeclaration& data = view.tensor(operation.input(0));
   return data.dtype == DN_DTYPE_F32 ? "" : text("needs float32, not ", name_of(data.dtype));
 }
 
