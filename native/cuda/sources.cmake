@@ -29,6 +29,7 @@ set(DN_CUDA_HOST_SOURCES
   vendor/cublas.cpp
   vendor/cudnn.cpp
   vendor/dynamic_library.cpp
+  vendor/epilogue_pass.cpp
   vendor/matmul_candidates.cpp
   vendor/nvrtc.cpp)
 # The launchers' own C++: what tests of kernels link beside the kernels.

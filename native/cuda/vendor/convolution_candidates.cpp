@@ -1,5 +1,6 @@
 // Convolutions by cuDNN, one candidate a direction.
 #include "cuda/vendor/candidates.h"
+#include "cuda/vendor/epilogue_pass.h"
 
 namespace dn::cuda::vendor {
 
@@ -37,7 +38,7 @@ class CudnnCandidate final : public VendorCandidate<Cudnn> {
   std::string refuse(const CompileView& view, int op) const override {
     const Operator& operation = view.op(op);
     if (Roles(operation).direction != direction_) return "is for another direction";
-    if (!operation.expression().empty()) return "has an expression after the convolution";
+    if (const std::string reason = EpiloguePass::refuse(view, op); !reason.empty()) return reason;
     const ConvolutionProblem problem = problem_of(view, op);
     for (const auto* ids : {&operation.inputs(), &operation.outputs()})
       for (const int id : *ids)
@@ -59,14 +60,18 @@ class CudnnCandidate final : public VendorCandidate<Cudnn> {
     plan.inputs = {channels_last_slot(view, operation.input(0)),
                    channels_last_slot(view, operation.input(1))};
     if (bias) plan.inputs.push_back(row_major_slot(operation.input(kBias)));
+    for (size_t slot = kFirstEpilogueInput; slot < operation.inputs().size(); ++slot)
+      plan.inputs.push_back(channels_last_slot(view, operation.input(slot)));
     plan.outputs = {channels_last_slot(view, operation.output(0))};
     if (grad_bias) plan.outputs.push_back(row_major_slot(operation.output(1)));
     plan.scratch_bytes = padded_workspace(convolution->workspace_bytes());
     plan.kernel = make_launcher(
-        view, [convolution, bias, grad_bias](cudaStream_t stream, const Arguments& a) {
+        view, [convolution, bias, grad_bias, pass = EpiloguePass(view, op, bias ? 3 : 2)](
+                  cudaStream_t stream, const Arguments& a) {
           convolution->run(stream, a.inputs[0], a.inputs[1], a.outputs[0],
                            aligned_workspace(a.scratch));
           if (bias) convolution->add_bias(stream, a.inputs[2], a.outputs[0]);
+          pass.run(stream, a);
           if (grad_bias) convolution->sum_bias(stream, a.inputs[1], a.outputs[1]);
         });
     return plan;

@@ -1,5 +1,6 @@
 // Matrix products by cuBLAS and, with a bias, cuBLASLt.
 #include "cuda/vendor/candidates.h"
+#include "cuda/vendor/epilogue_pass.h"
 
 namespace dn::cuda::vendor {
 
@@ -36,9 +37,7 @@ Product product_of(const CompileView& view, int op) {
 }
 
 std::string refuse_matmul(const CompileView& view, int op) {
-  const Operator& operation = view.op(op);
-  // Their ReLU is not known to keep NaN, and other expressions they do not have.
-  if (!operation.expression().empty()) return "has an expression after the product";
+  if (const std::string reason = EpiloguePass::refuse(view, op); !reason.empty()) return reason;
   const OperatorView o = view.view(op);
   if (o.input(0).dtype != o.input(1).dtype) return "the inputs' types differ";
   return refuse_product(product_of(view, op));
@@ -49,8 +48,15 @@ KernelPlan plan_slots(const CompileView& view, int op) {
   KernelPlan plan;
   plan.inputs = {row_major_slot(operation.input(0)), row_major_slot(operation.input(1))};
   if (operation.has_input(kBias)) plan.inputs.push_back(row_major_slot(operation.input(kBias)));
+  for (size_t slot = kFirstEpilogueInput; slot < operation.inputs().size(); ++slot)
+    plan.inputs.push_back(row_major_slot(operation.input(slot)));
   plan.outputs = {row_major_slot(operation.output(0))};
   return plan;
+}
+
+// The libraries' own ReLU is not known to keep NaN.
+EpiloguePass pass_of(const CompileView& view, int op) {
+  return EpiloguePass(view, op, view.op(op).has_input(kBias) ? 3 : 2);
 }
 
 class CublasGemm final : public VendorCandidate<Cublas> {
@@ -64,10 +70,12 @@ class CublasGemm final : public VendorCandidate<Cublas> {
   KernelPlan plan(const CompileView& view, int op, Cublas& library) const override {
     KernelPlan plan = plan_slots(view, op);
     plan.scratch_bytes = padded_workspace(kWorkspaceBytes);
-    plan.kernel = make_launcher(
-        view, [&library, p = product_of(view, op)](cudaStream_t stream, const Arguments& a) {
+    plan.kernel =
+        make_launcher(view, [&library, p = product_of(view, op), pass = pass_of(view, op)](
+                                cudaStream_t stream, const Arguments& a) {
           library.multiply(stream, p, a.inputs[0], a.inputs[1], a.outputs[0],
                            aligned_workspace(a.scratch), kWorkspaceBytes);
+          pass.run(stream, a);
         });
     return plan;
   }
@@ -94,10 +102,12 @@ class CublasLtMatMul final : public VendorCandidate<CublasLt> {
                                                      bias_of(view, op), kWorkspaceBytes);
     plan.scratch_bytes = padded_workspace(product->workspace_bytes());
     const bool bias = view.op(op).has_input(kBias);
-    plan.kernel = make_launcher(view, [product, bias](cudaStream_t stream, const Arguments& a) {
-      product->run(stream, a.inputs[0], a.inputs[1], bias ? a.inputs[2] : nullptr, a.outputs[0],
-                   aligned_workspace(a.scratch));
-    });
+    plan.kernel = make_launcher(
+        view, [product, bias, pass = pass_of(view, op)](cudaStream_t stream, const Arguments& a) {
+          product->run(stream, a.inputs[0], a.inputs[1], bias ? a.inputs[2] : nullptr, a.outputs[0],
+                       aligned_workspace(a.scratch));
+          pass.run(stream, a);
+        });
     return plan;
   }
 
