@@ -10,6 +10,7 @@
 #include "cuda/expression.h"
 #include "cuda/expression_match.h"
 #include "cuda/expression_source.h"
+#include "cuda/kernels/layout_change.h"
 #include "cuda/vendor/candidates.h"
 
 namespace dn::cuda {
@@ -136,6 +137,40 @@ KernelPlan plan_function(const CompileView& view, int op) {
 const RegisterOperator compiled({"own:expression-compiled", DN_OPERATOR_POINTWISE, 10,
                                  refuse_function, plan_function});
 
+// ---- changes of type ----
+
+std::string refuse_cast(const CompileView& view, int op) {
+  const std::span<const dn_instruction> e = view.op(op).expression();
+  const bool copy = e.size() == 2 && e[0].opcode == DN_OPCODE_INPUT &&
+                    e[1].opcode == DN_OPCODE_OUTPUT && view.op(op).outputs().size() == 1;
+  if (!copy) return "not a change of type";
+  return make_operands(view, op).inputs[e[0].a].walk == InputWalk::Flat ? "" : "broadcasts";
+}
+
+KernelPlan plan_cast(const CompileView& view, int op) {
+  Operands operands = make_operands(view, op);
+  const int input = view.op(op).expression()[0].a;
+  TypeChange change;
+  change.from = operands.inputs[input].dtype;
+  change.to = operands.outputs[0];
+  change.count = view.tensor(view.op(op).output(0)).shape.numel();
+  operands.plan.kernel =
+      make_launcher(view, [change, input](cudaStream_t stream, const Arguments& a) mutable {
+        change.source = a.inputs[input];
+        change.destination = a.outputs[0];
+        change_type(stream, change);
+      });
+  return std::move(operands.plan);
+}
+
+const RegisterOperator cast({"own:cast", DN_OPERATOR_POINTWISE, 10, refuse_cast, plan_cast});
+
+std::string refuse_compiled(const CompileView& view, int op) {
+  return refuse_function(view, op).empty() || refuse_cast(view, op).empty()
+             ? "a compiled expression does it"
+             : "";
+}
+
 // ---- interpreted in registers ----
 
 std::string why_too_long(const CompileView& view, int op) {
@@ -149,8 +184,8 @@ std::string why_too_long(const CompileView& view, int op) {
 }
 
 std::string refuse_program(const CompileView& view, int op) {
-  if (refuse_function(view, op).empty()) return "a compiled expression does it";
-  return why_too_long(view, op);
+  const std::string reason = refuse_compiled(view, op);
+  return reason.empty() ? why_too_long(view, op) : reason;
 }
 
 KernelPlan plan_program(const CompileView& view, int op) {
@@ -197,7 +232,7 @@ class RuntimeCompiled final : public vendor::VendorCandidate<vendor::Nvrtc> {
  protected:
   std::string refuse(const CompileView& view, int op) const override {
     const Operator& operation = view.op(op);
-    if (refuse_function(view, op).empty()) return "a compiled expression does it";
+    if (std::string reason = refuse_compiled(view, op); !reason.empty()) return reason;
     if (operation.inputs().size() > kMaxPointwiseInputs ||
         operation.outputs().size() > kMaxPointwiseOutputs)
       return "has too many inputs or outputs";

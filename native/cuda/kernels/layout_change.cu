@@ -33,10 +33,12 @@ struct View {
   Axis axes[DN_MAX_RANK];
   int rank = 0;
   int64_t numel = 1;
+  bool wide_index = false;
 };
 
 View simplify(const LayoutChange& p) {
   View view;
+  view.wide_index = p.wide_index;
   for (int i = 0; i < p.rank; ++i) {
     view.numel *= p.dims[i];
     if (p.dims[i] == 1) continue;
@@ -144,7 +146,7 @@ void gather_with(cudaStream_t stream, const View& view, const void* source, void
 
 template <typename T>
 void gather(cudaStream_t stream, const View& view, const void* source, void* destination) {
-  if (view.numel <= kMaxNarrowIndex - kBlock)
+  if (view.numel <= kMaxNarrowIndex - kBlock && !view.wide_index)
     gather_with<T, uint32_t>(stream, view, source, destination);
   else
     gather_with<T, uint64_t>(stream, view, source, destination);

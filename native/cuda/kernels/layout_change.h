@@ -16,6 +16,7 @@ struct LayoutChange {
   int32_t rank = 0;
   int64_t dims[DN_MAX_RANK] = {};            // in the destination's physical order, outermost first
   int64_t source_strides[DN_MAX_RANK] = {};  // in elements; 0 repeats
+  bool wide_index = false;  // 64-bit indices, which 2^31 elements and more need, in any case
 };
 void change_layout(cudaStream_t stream, const LayoutChange& p);
 

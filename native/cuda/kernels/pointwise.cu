@@ -280,7 +280,7 @@ void pointwise_program(cudaStream_t stream, const PointwiseProgramParams& p) {
   int64_t numel = 1;
   for (int i = 0; i < p.operands.rank; ++i) numel *= p.operands.dims[i];
   if (numel == 0) return;
-  if (numel <= kMaxNarrowIndex - kBlock * kVec)
+  if (numel <= kMaxNarrowIndex - kBlock * kVec && !p.wide_index)
     launch_program<uint32_t>(stream, p);
   else
     launch_program<uint64_t>(stream, p);

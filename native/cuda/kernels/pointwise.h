@@ -65,6 +65,7 @@ void pointwise_function(cudaStream_t stream, const PointwiseFunctionParams& p);
 struct PointwiseProgramParams {
   PointwiseParams operands;
   ExpressionProgram program;
+  bool wide_index = false;  // 64-bit indices, which 2^31 elements and more need, in any case
 };
 void pointwise_program(cudaStream_t stream, const PointwiseProgramParams& p);
 

@@ -42,7 +42,8 @@ void check_permutation(const Case& c, size_t misalign = 0) {
   const TypedArray<T> source(values, misalign), destination((size_t)numel, misalign);
   p.source = source.data();
   p.destination = destination.data();
-  for (int run = 0; run < 2; ++run) {
+  for (int run = 0; run < 3; ++run) {
+    p.wide_index = run == 2;
     change_layout(nullptr, p);
     EXPECT_EQ(destination.read(), expected) << sizeof(T) << "-byte elements";
   }

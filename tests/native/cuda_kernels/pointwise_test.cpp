@@ -106,7 +106,8 @@ struct Operand {
   size_t misalign = 0;
 };
 
-enum class Way { Function, Program, Wide };
+// ProgramWithWideIndex: what 2^31 elements and more need.
+enum class Way { Function, Program, ProgramWithWideIndex, Wide };
 
 class Problem {
  public:
@@ -152,10 +153,10 @@ class Problem {
     } else {
       std::copy(inputs.begin(), inputs.end(), p.inputs);
       for (size_t i = 0; i < outputs_.size(); ++i) p.outputs[i] = {results[i]->data(), outputs_[i]};
-      if (way == Way::Program) {
+      if (way != Way::Function) {
         const auto program = compile_expression(expression);
         EXPECT_TRUE(program) << "the expression needs too many registers";
-        if (program) pointwise_program(nullptr, {p, *program});
+        if (program) pointwise_program(nullptr, {p, *program, way == Way::ProgramWithWideIndex});
       } else {
         run_function(p, expression, inputs);
       }
@@ -443,7 +444,7 @@ TEST(PointwiseProgram, EveryOpcodeAndSeveralOutputs) {
 
 TEST(PointwiseProgram, AnyRankAndBroadcasting) {
   const Expression sum = expression_of("add add x y z", {});
-  for (Way way : {Way::Program, Way::Wide}) {
+  for (Way way : {Way::Program, Way::ProgramWithWideIndex, Way::Wide}) {
     Problem({}, {{{}}, {{}}, {{}}}, {DN_DTYPE_F32}).check(way, sum);
     Problem({3, 1, 5}, {{{3, 1, 5}}, {{5}}, {{3, 1, 1}}}, {DN_DTYPE_F32}).check(way, sum);
     Problem({2, 3, 4, 5}, {{{2, 1, 4, 1}}, {{3, 1, 5}}, {{4, 5}}}, {DN_DTYPE_F32}).check(way, sum);
