@@ -210,6 +210,7 @@ void finish_training(cudaStream_t stream, const BatchNormTraining& p, const Part
 using namespace batch_norm;
 
 int64_t batch_norm_scratch_bytes(const BatchNormView& view) {
+  if (view.channels == 0) return 0;
   int64_t splits = 1;
   if (!view.channels_last) splits = planes_splits(view);
   if (view.channels_last && splits_of(view) == Splits::Many) {
@@ -223,6 +224,7 @@ int64_t batch_norm_scratch_bytes(const BatchNormView& view) {
 }
 
 void batch_norm_training(cudaStream_t stream, const BatchNormTraining& p) {
+  if (p.view.channels == 0) return;
   if (!p.view.channels_last) return training_planes(stream, p);
   const bool aligned = aligned16(p.x) && aligned16(p.y) && aligned16(p.residual);
   with_instance(p.view, aligned, [&](auto tag, auto vec) {
@@ -252,6 +254,7 @@ void batch_norm_training(cudaStream_t stream, const BatchNormTraining& p) {
 }
 
 void batch_norm_inference(cudaStream_t stream, const BatchNormInference& p) {
+  if (p.view.channels == 0) return;
   if (!p.view.channels_last) return inference_planes(stream, p);
   const bool aligned = aligned16(p.x) && aligned16(p.y) && aligned16(p.residual);
   with_instance(p.view, aligned, [&](auto tag, auto vec) {

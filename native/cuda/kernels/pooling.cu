@@ -249,6 +249,7 @@ void with_instance(const PoolingGeometry& g, bool aligned, const Body& body) {
 
 void pooling_forward(cudaStream_t stream, const PoolingForward& p) {
   const PoolingGeometry& g = p.geometry;
+  if (g.batch == 0 || g.channels == 0) return;
   const bool aligned = aligned16(p.x) && aligned16(p.y) && aligned16(p.tap);
   with_instance(g, aligned, [&](auto tag, auto vec) {
     using T = typename decltype(tag)::type;
@@ -276,6 +277,7 @@ void pooling_forward(cudaStream_t stream, const PoolingForward& p) {
 
 void pooling_backward(cudaStream_t stream, const PoolingBackward& p) {
   const PoolingGeometry& g = p.geometry;
+  if (g.batch == 0 || g.channels == 0) return;
   const bool aligned = aligned16(p.dy) && aligned16(p.dx) && aligned16(p.tap) && aligned16(p.y);
   with_instance(g, aligned, [&](auto tag, auto vec) {
     using T = typename decltype(tag)::type;

@@ -17,11 +17,11 @@ struct Size {
 
 // Up to 1024 rows one kernel does it all; beyond, several blocks share a channel. Channels by
 // vectors and one by one; rows that fill no whole round; planes of one and of several units.
-const Size kSizes[] = {{true, 4, 1, 3},     {true, 2, 1, 16},   {true, 3, 35, 17},
-                       {true, 1, 1024, 8},  {true, 1025, 1, 8}, {true, 2, 700, 1},
-                       {true, 31, 67, 24},  {true, 5, 211, 5},  {true, 2, 3, 264},
-                       {false, 4, 1, 3},    {false, 2, 15, 3},  {false, 3, 300, 2},
-                       {false, 1, 4500, 1}, {false, 70, 9, 5}};
+const Size kSizes[] = {
+    {true, 4, 1, 3},     {true, 2, 1, 16},  {true, 3, 35, 17},  {true, 1, 1024, 8},
+    {true, 1025, 1, 8},  {true, 2, 700, 1}, {true, 31, 67, 24}, {true, 5, 211, 5},
+    {true, 2, 3, 264},   {false, 4, 1, 3},  {false, 2, 15, 3},  {false, 3, 300, 2},
+    {false, 1, 4500, 1}, {false, 70, 9, 5}, {true, 3, 4, 0},    {false, 3, 4, 0}};
 
 template <typename T>
 struct Problem {

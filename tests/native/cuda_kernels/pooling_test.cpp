@@ -32,6 +32,7 @@ const Case kCases[] = {
     {"global, odd channels", 3, 5, {2, 3, 4}, {2, 3, 4}, {1, 1, 1}, {}, {}},
     {"global, more than 256 taps", 1, 8, {1, 18, 19}, {1, 18, 19}, {1, 1, 1}, {}, {}},
     {"no sample", 0, 8, {1, 4, 4}, {1, 2, 2}, {1, 2, 2}, {}, {}},
+    {"no channel", 2, 0, {1, 4, 4}, {1, 2, 2}, {1, 2, 2}, {}, {}},
 };
 
 PoolingGeometry geometry_of(const Case& c, int dtype, bool channels_last, int mode) {

@@ -21,8 +21,9 @@ struct Extents {
 };
 
 // A warp a row of few and of many classes, a block a row, columns; one class; no sample.
-const Extents kExtents[] = {{3, 10, 1},   {5, 1, 1}, {9, 128, 1}, {4, 129, 1}, {2, 1024, 1},
-                            {2, 1500, 1}, {2, 5, 6}, {3, 7, 33},  {1, 70, 2},  {0, 7, 1}};
+const Extents kExtents[] = {{3, 10, 1},   {5, 1, 1},    {9, 128, 1}, {4, 129, 1},
+                            {2, 1024, 1}, {2, 1500, 1}, {2, 5, 6},   {3, 7, 33},
+                            {1, 70, 2},   {0, 7, 1},    {3, 7, 0}};
 
 // Probabilities of one sample, in float64.
 std::vector<double> probabilities(const Extents& e, const std::vector<float>& x, int64_t sample,
