@@ -32,6 +32,14 @@ internal sealed class BenchCommand : Command
         Description = "Profile further steps and show each operator's kernel, time, bytes and speed",
     };
 
+    private readonly Option<int?> _race = CommonOptions.Number<int>(
+        "--race", "Milliseconds to measure kernels against each other; what wins is remembered. Default: no race", zero: true);
+
+    private readonly Option<bool> _tf32 = new("--tf32")
+    {
+        Description = "Let products and convolutions of float32 cut their operands to TF32 on a GPU",
+    };
+
     private readonly Option<ulong?> _seed = CommonOptions.Seed();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
@@ -45,7 +53,7 @@ internal sealed class BenchCommand : Command
         : base("bench", "Measures a model's speed on one random batch, in steady state")
     {
         Arguments.Add(_model);
-        foreach (var option in (Option[])[_mode, _batch, _steps, _warmup, _explain, _seed, _device, _threads, _precision, _json])
+        foreach (var option in (Option[])[_mode, _batch, _steps, _warmup, _explain, _race, _tf32, _seed, _device, _threads, _precision, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
@@ -61,7 +69,8 @@ internal sealed class BenchCommand : Command
             CultureInfo.InvariantCulture, $"{model.Name}, {parsed.GetValue(_mode)}, batch {batch}, {CommonOptions.Describe(device)}"));
 
         var start = Stopwatch.GetTimestamp();
-        using var step = new BenchStep(device, model, batch, training, seed);
+        var compile = new CompileOptions { RaceMilliseconds = parsed.GetValue(_race) ?? 0, AllowTf32 = parsed.GetValue(_tf32) };
+        using var step = new BenchStep(device, model, batch, training, seed, compile);
         step.Run();
         var firstStep = Stopwatch.GetElapsedTime(start).TotalSeconds;
         var times = Measure(step, parsed.GetValue(_warmup) ?? DefaultWarmup, parsed.GetValue(_steps));

@@ -23,7 +23,8 @@ internal sealed class BenchStep : IDisposable
     /// <param name="batch">Samples in a step.</param>
     /// <param name="training">Whether the step learns.</param>
     /// <param name="seed">Of weights and data.</param>
-    public BenchStep(Device device, ModelEntry model, int batch, bool training, ulong seed)
+    /// <param name="options">How to compile it.</param>
+    public BenchStep(Device device, ModelEntry model, int batch, bool training, ulong seed, CompileOptions options)
     {
         _device = device;
         _model = model.Create();
@@ -38,7 +39,7 @@ internal sealed class BenchStep : IDisposable
         var output = _model.Forward(graph.Bind(input, "input"));
         if (training) Learn(graph, output, random);
         else graph.Store(output, Add(DType.Float32, output.Shape));
-        Program = graph.Compile(device);
+        Program = graph.Compile(device, options);
     }
 
     /// <summary>The program.</summary>

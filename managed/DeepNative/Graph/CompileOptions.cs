@@ -11,7 +11,8 @@ public sealed record CompileOptions
 
     /// <summary>
     /// Time that the engine may spend measuring kernels against each other, in milliseconds; 0: it takes
-    /// the first of its preference. Different kernels round differently.
+    /// the first of its preference. Different kernels round differently. What a race finds is kept in
+    /// <c>DEEPNATIVE_CACHE</c>, or the user's cache folder, and the same question is not asked again.
     /// </summary>
     public int RaceMilliseconds { get; init; }
 

@@ -163,6 +163,28 @@ public class TrainingSessionTests
     }
 
     [Test]
+    public void Bench_races_kernels_when_asked()
+    {
+        var cache = Directory.CreateTempSubdirectory("deepnative-race-");
+        try
+        {
+            NativeEnvironment.Set("DEEPNATIVE_CACHE", cache.FullName);
+            string[] arguments = ["bench", "lenet300", "--batch", "4", "--steps", "3", "--warmup", "1", "--device", "cpu", "--threads", "1"];
+            var (code, _, error) = CommandLineTests.Run(arguments);
+            Assert.That((code, cache.GetDirectories().Length), Is.EqualTo((ExitCodes.Success, 0)), error);
+            (code, _, error) = CommandLineTests.Run([.. arguments, "--race", "2000", "--tf32"]);
+            Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
+            var winners = File.ReadAllText(cache.GetFiles("race/*.txt").Single().FullName);
+            Assert.That(winners, Does.Contain("own:gemm onednn:matmul").And.Contain("tf32"));
+        }
+        finally
+        {
+            NativeEnvironment.Set("DEEPNATIVE_CACHE", Environment.GetEnvironmentVariable("DEEPNATIVE_CACHE"));
+            cache.Delete(recursive: true);
+        }
+    }
+
+    [Test]
     public void Devices_lists_all_with_what_they_are_or_why_they_cannot_be_used()
     {
         var (code, output, _) = CommandLineTests.Run("devices");
