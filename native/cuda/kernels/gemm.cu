@@ -87,7 +87,7 @@ GemmOperandParams params_of(const GemmOperand& operand, int dtype) {
   p.data = operand.data;
   advance(p.data, operand.offset, dtype);
   p.batch_stride = operand.batch_stride;
-  p.pixel_stride = operand.pixel_stride;
+  p.pixel_stride = (int32_t)operand.pixel_stride;
   p.map = map_of(operand);
   p.positions = (int32_t)operand.positions();
   p.channels = operand.channels > 1 ? operand.channels : 1;

@@ -5,7 +5,7 @@
 
 namespace dn::cuda {
 
-// kVector elements; zeros where `inside` is false.
+// kVector elements; zeros where `inside` is false, and then nothing is read.
 template <typename T, int kVector>
 __device__ __forceinline__ void gemm_copy(T* shared, const T* global, bool inside) {
   constexpr int kBytes = kVector * (int)sizeof(T);
@@ -58,12 +58,17 @@ class GemmLoader {
     const int column = tid % kVectors;
     const int first = tid / kVectors;
     const int4* table = kDepthInside ? table_ : table_ + slot * kDepth;
-    if constexpr (kPasses <= 8) {
-      DN_UNROLL for (int pass = 0; pass < kPasses; ++pass) {
-        copy(tile, table, first + pass * kLinesPerPass, column);
-      }
+    if constexpr (kPasses <= 4) {
+      // All reads of the table before the first copy, which waits for them.
+      int4 places[kPasses];
+      DN_UNROLL
+      for (int pass = 0; pass < kPasses; ++pass) places[pass] = table[first + pass * kLinesPerPass];
+      DN_UNROLL
+      for (int pass = 0; pass < kPasses; ++pass)
+        copy(tile, places[pass], first + pass * kLinesPerPass, column);
     } else {
-      for (int line = first; line < kLines; line += kLinesPerPass) copy(tile, table, line, column);
+      for (int line = first; line < kLines; line += kLinesPerPass)
+        copy(tile, table[line], line, column);
     }
     if constexpr (kDepthInside) advance();
   }
@@ -85,14 +90,12 @@ class GemmLoader {
   static constexpr int kPasses = kLines / kLinesPerPass;
   static_assert(kThreads % kVectors == 0 && kLines % kLinesPerPass == 0, "uneven passes");
 
-  __device__ __forceinline__ void copy(T* tile, const int4* table, int line, int column) const {
-    const int4 place = table[line];
-    const bool inside = inside_ && (unsigned)(place.y + shift_[0]) < (unsigned)operand_.extent[0] &&
-                        (unsigned)(place.z + shift_[1]) < (unsigned)operand_.extent[1] &&
-                        (unsigned)(place.w + shift_[2]) < (unsigned)operand_.extent[2];
-    const int64_t offset = (int64_t)(place.x + pixel_) * operand_.pixel_stride + channel_;
-    gemm_copy<T, kVector>(tile + line * kPitch + column * kVector, data_ + (inside ? offset : 0),
-                          inside);
+  __device__ __forceinline__ void copy(T* tile, const int4& place, int line, int column) const {
+    const bool inside = inside_ & ((unsigned)(place.y + shift_[0]) < (unsigned)operand_.extent[0]) &
+                        ((unsigned)(place.z + shift_[1]) < (unsigned)operand_.extent[1]) &
+                        ((unsigned)(place.w + shift_[2]) < (unsigned)operand_.extent[2]);
+    const T* from = channels_ + (int64_t)(place.x + pixel_) * operand_.pixel_stride;
+    gemm_copy<T, kVector>(tile + line * kPitch + column * kVector, from, inside);
   }
 
   __device__ void seek(int index) {
@@ -107,6 +110,7 @@ class GemmLoader {
 
   __device__ __forceinline__ void advance() {
     channel_ += kDepth;
+    channels_ += kDepth;
     if (channel_ < operand_.channels) return;
     while (channel_ >= operand_.channels) {
       channel_ -= operand_.channels;
@@ -120,6 +124,7 @@ class GemmLoader {
   }
 
   __device__ __forceinline__ void enter_tap() {
+    channels_ = data_ + channel_;
     inside_ = tap_[0] < operand_.taps[0];
     pixel_ = 0;
     DN_UNROLL for (int i = 0; i < 3; ++i) {
@@ -133,6 +138,7 @@ class GemmLoader {
   int4* table_;
   int next_position_;
   // This thread's place along the line.
+  const T* channels_;  // of pixel 0
   int channel_;
   int tap_[3];
   int shift_[3];  // what the tap adds to the coordinates,

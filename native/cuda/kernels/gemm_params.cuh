@@ -24,8 +24,9 @@ struct GemmMap {
 
 struct GemmOperandParams {
   const void* data;
-  int64_t batch_stride, pixel_stride;
+  int64_t batch_stride;
   GemmMap map;
+  int32_t pixel_stride;  // 32 bits: one multiplication gives a 64-bit address
   int32_t positions, channels;
   int32_t taps[3], step[3], extent[3];
 };
