@@ -200,6 +200,36 @@ TEST(Program, DataTypesOfActivations) {
                "the output is float32, expected float16");
 }
 
+// Products take operands of one type; what belongs to parameters may stay float32 beside them.
+TEST(Program, DataTypesOfProducts) {
+  const auto device = open_cpu();
+  ProgramBuilder program(device.get());
+  const auto tensor = [&](std::initializer_list<int64_t> dims, dn_dtype dtype) {
+    return program.bind(make_tensor(device.get(), dims, {}, dtype));
+  };
+  const dn_matmul_attributes product{sizeof product, 0, 0, 0, nullptr};
+  const int a = tensor({2, 3}, DN_DTYPE_BF16), b = tensor({3, 4}, DN_DTYPE_BF16);
+  const int other_b = tensor({3, 4}, DN_DTYPE_F16), bias = tensor({4}, DN_DTYPE_F32);
+  const int c = tensor({2, 4}, DN_DTYPE_F32), other_c = tensor({2, 4}, DN_DTYPE_F16);
+  EXPECT_FAILS(program.add(DN_OPERATOR_MATMUL, &product, {a, other_b}, {c}), DN_SHAPE_MISMATCH,
+               "b is float16, expected bfloat16");
+  EXPECT_FAILS(program.add(DN_OPERATOR_MATMUL, &product, {a, b}, {other_c}), DN_SHAPE_MISMATCH,
+               "the output is float16, expected bfloat16");
+  ASSERT_OK(program.add(DN_OPERATOR_MATMUL, &product, {a, b, bias}, {c}));
+
+  dn_convolution_attributes convolution{};
+  convolution.struct_size = sizeof convolution;
+  convolution.direction = DN_BACKWARD_WEIGHT;
+  convolution.spatial_rank = 1, convolution.groups = 1;
+  convolution.stride[0] = convolution.dilation[0] = 1;
+  const int x = tensor({1, 2, 5}, DN_DTYPE_F16), dy = tensor({1, 3, 4}, DN_DTYPE_F16);
+  const int dw = tensor({3, 2, 2}, DN_DTYPE_F32), other_dw = tensor({3, 2, 2}, DN_DTYPE_BF16);
+  EXPECT_FAILS(program.add(DN_OPERATOR_CONVOLUTION, &convolution, {x, dy}, {other_dw}),
+               DN_SHAPE_MISMATCH, "grad_weight is bfloat16, expected float16");
+  ASSERT_OK(program.add(DN_OPERATOR_CONVOLUTION, &convolution, {x, dy}, {dw}));
+  EXPECT_FAILS(program.compile(), DN_UNSUPPORTED, "own:gemm: needs float32, not bfloat16");
+}
+
 TEST(Program, ConvolutionPoolingAndReluBecomeOneKernel) {
   auto device = open_cpu();
   const int n = 2, c = 16, size = 6, k = 16, r = 3, conv = size - r + 1, pooled = conv / 2;
