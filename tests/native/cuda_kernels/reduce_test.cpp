@@ -114,7 +114,7 @@ void check(const Case& c, dn_reduce_mode mode, dn_dtype dtype, std::vector<float
     (void)y.read();
     change_type(nullptr, {y.data(), result.data(), out_type, DN_DTYPE_F32, outputs});
     const std::vector<float> actual = result.read();
-    if (run == 1) {
+    if (run == 1 && outputs > 0) {
       EXPECT_EQ(std::memcmp(actual.data(), first.data(), first.size() * 4), 0)
           << "not the same bits";
     }
