@@ -226,18 +226,22 @@ typedef enum dn_operator_kind {
    * All are float32, bfloat16 or float16 alike; bias, grad_weight and grad_bias may stay float32. */
   DN_OPERATOR_CONVOLUTION = 4,
   /* dn_pooling_attributes. forward: inputs x; outputs y, [tap: max only].
-   * backward: inputs grad_output, [tap: max only]; outputs grad_input. */
+   * backward: inputs grad_output, [tap: max only]; outputs grad_input.
+   * All but tap are float32, bfloat16 or float16 alike. */
   DN_OPERATOR_POOLING = 5,
   /* dn_batch_norm_attributes. By mode:
    *  training:  inputs x, weight, bias, running_mean, running_var;
    *             outputs y, mean, inv_std, running_mean, running_var (the same tensors, updated)
    *  inference: inputs x, weight, bias, running_mean, running_var; outputs y
-   *  backward:  inputs x, weight, mean, inv_std, grad_output; outputs grad_input, grad_weight, grad_bias */
+   *  backward:  inputs x, weight, mean, inv_std, grad_output; outputs grad_input, grad_weight, grad_bias
+   * x, y and their gradients are float32, bfloat16 or float16 alike. */
   DN_OPERATOR_BATCH_NORM = 6,
-  /* dn_softmax_attributes. forward: inputs x; outputs y. backward: inputs y, grad_output; outputs grad_input. */
+  /* dn_softmax_attributes. forward: inputs x; outputs y. backward: inputs y, grad_output; outputs grad_input.
+   * All are float32, bfloat16 or float16 alike. */
   DN_OPERATOR_SOFTMAX = 7,
   /* dn_softmax_cross_entropy_attributes. inputs: logits (N,C,..), labels (N,..) i32, [weight (N,..)];
-   * outputs: loss (), [grad_logits (N,C,..)]. A label outside 0 .. C-1 fails the run and names the sample. */
+   * outputs: loss (), [grad_logits (N,C,..)]. A label outside 0 .. C-1 fails the run and names the sample.
+   * logits and grad_logits are float32, bfloat16 or float16 alike. */
   DN_OPERATOR_SOFTMAX_CROSS_ENTROPY = 8,
   /* dn_random_attributes. inputs: state (2) i64 = {seed, offset}; outputs: values, state (the same
    * tensor; offset advances by 1). */
