@@ -59,11 +59,12 @@ run_managed() {
     '<UnitTestResult .*outcome="(Failed|Error|Timeout|Aborted)"' '<UnitTestResult .*outcome="NotExecuted"'
 }
 
-# The tests of scripts print a line each: "passed NAME" or "failed NAME".
+# The tests of scripts print a line each: "passed NAME", "failed NAME" or "skipped NAME: REASON".
 run_scripts() {
   local results=$root/$logs/scripts.txt log=$logs/scripts.log code=0
   tests/gpu/tests.sh "$filter" >"$results" 2>"$log" || code=$?
   ((code == 0)) || { grep '^failed ' "$results" && cat "$log"; }
+  sed -n 's/^skipped /skipped: /p' "$results"
   count scripts $code "$results" '^passed ' '^failed ' '^skipped '
 }
 

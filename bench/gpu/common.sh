@@ -64,11 +64,13 @@ nunit_fixtures() {
   awk -v device="&quot;$2&quot;" '
     /<test-case / {
       if (!index($0, device)) next
-      # The class that the test is of; classname names the one that declares it.
-      fixture = $0
+      # The class that the test is of, which may have arguments itself; classname is of the one that declares it.
+      method = fixture = $0
+      sub(/.* methodname="/, "", method)
+      sub(/".*/, "", method)
       sub(/.* fullname="/, "", fixture)
       sub(/["(].*/, "", fixture)
-      sub(/\.[^.]*$/, "", fixture)
+      if (fixture ~ "\\." method "$") fixture = substr(fixture, 1, length(fixture) - length(method) - 1)
       sub(/.*\./, "", fixture)
       seen[fixture]
       if (/ result="Passed"/) passed[fixture]++
@@ -88,10 +90,12 @@ sanitizer_errors() {
 
 # ---- what the sources hold, for the list of what has run ----
 
-# kernel_names [FOLDER]: the names that kernels are launched under; by default those of the device.
-kernel_names() {
-  local folder=${1:-native/cuda/kernels}
-  { cat "$DN_ROOT/$folder"/*.cu "$DN_ROOT/$folder"/*.cuh 2>/dev/null || true; } | tr '\n' ' ' |
+# kernel_names: the names that the device's kernels are launched under.
+kernel_names() { kernel_names_in native/cuda/kernels; }
+
+# kernel_names_in FOLDER
+kernel_names_in() {
+  { cat "$DN_ROOT/$1"/*.cu "$DN_ROOT/$1"/*.cuh 2>/dev/null || true; } | tr '\n' ' ' |
     { grep -oE '\b(launch[a-z_]*(<[^<>()]*>)? ?\( *[a-z_.>-]+|gemm_variant<[^<>]*>\([A-Za-z0-9:]+), *([A-Za-z0-9_.]+ \? "[a-z0-9_]+" : )?"[a-z0-9_]+"' || true; } |
     { grep -oE '"[a-z0-9_]+"' || true; } | tr -d '"' | sort -u
 }

@@ -8,8 +8,10 @@ generator=()
 
 # The source that the bundle brings is built where the machine has no GoogleTest of its own, and in a rehearsal.
 googletest() {
-  local source=$DN_BUNDLE/googletest build=$DN_ROOT/build/gpu/googletest
-  [[ -d $source ]] || fail "no GoogleTest: neither installed nor in the bundle"
+  local build=$DN_ROOT/build/gpu/googletest source=$DN_ROOT/build/gpu/googletest-source
+  [[ -d $DN_BUNDLE/googletest ]] || fail "no GoogleTest: neither installed nor in the bundle"
+  # Where a later run finds it built: CMake binds a build to the place of its source.
+  mkdir -p "$source" && cp -a "$DN_BUNDLE/googletest/." "$source/"
   cmake "${generator[@]}" -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_GMOCK=OFF \
     -DCMAKE_INSTALL_PREFIX="$build/installed" -DCMAKE_INSTALL_LIBDIR=lib
   cmake --build "$build" --parallel "$(nproc)" --target install
@@ -39,6 +41,7 @@ else
     "-DDN_CPU=$cpu" -DDN_HOSTSIM=OFF -DDN_CUDA=ON "-DDN_CUDA_ARCHITECTURES=$architecture"
     "-DCMAKE_CUDA_COMPILER=$nvcc" "-DCMAKE_PREFIX_PATH=$DN_ROOT/build/gpu/googletest/installed")
   targets+=(deepnative_cuda cuda_kernel_tests_gpu cuda_kernels_bench_gpu)
+  [[ $cpu == OFF ]] || targets+=(deepnative_cpu)
 fi
 
 installed() { echo '#include <gtest/gtest.h>' | "${CXX:-g++}" -x c++ - -shared -fPIC -lgtest_main -lgtest -o /dev/null 2>/dev/null; }

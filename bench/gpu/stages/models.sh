@@ -39,7 +39,9 @@ result='' bad=''
 for model in "${models[@]}"; do
   entry='' done=1
   for precision in "${precisions[@]}"; do
-    ours "$model" "$precision" "$model-$precision-1.json" || { done=0 && bad+="$model in $precision; "; }
+    if ! ours "$model" "$precision" "$model-$precision-1.json" || [[ -z $(json_get "$model-$precision-1.json" train_loss) ]]; then
+      done=0 bad+="$model in $precision; "
+    fi
   done
   batch=$(json_get "$model-f32-1.json" batch 2>/dev/null)
   : >"$model-peer.jsonl"
@@ -69,7 +71,8 @@ $(<"$model-$precision-2.json")"
     done <"$model-peer.jsonl"
     ((any)) || echo "| $model | $batch | $precision | $rate | - | - | - |" >>report.md
   done
-  ((done == 0)) || echo "model $model" >>models.proven
+  # Nothing here compares numbers, so no kernel has proved itself by it.
+  ((done == 0)) || echo "model $model" >>proven
   result+="${result:+,
 }{\"model\": \"$model\", \"ours\": [$entry], \"peer\": [$(paste -sd, "$model-peer.jsonl")]}"
 done
@@ -82,8 +85,4 @@ while IFS= read -r line; do
     "$(json_get line.json test_error)" "$(json_get line.json error)" >>report.md
 done < <(cat ./*-peer.jsonl)
 echo "{\"peer_missing\": $(json_text "$peer"), \"models\": [$result]}" >result.json
-{
-  cat models.proven 2>/dev/null
-  [[ -n $bad ]] || sort -u launched 2>/dev/null | sed 's/^/kernel /'
-} >proven
 [[ -z $bad ]] || fail "failed: ${bad%; }"
