@@ -43,7 +43,7 @@ TEST(ColumnSumTest, AgainstSumsInDouble) {
     column_sum(nullptr, sum, workspace.data());
     const std::vector<float> result = y.read(), repeated = again.read(), held = x.initial();
     workspace.read();
-    ASSERT_EQ(0, std::memcmp(result.data(), repeated.data(), result.size() * sizeof(float)));
+    ASSERT_TRUE(same_bits(result, repeated));
     for (int64_t column = 0; column < c.columns; ++column) {
       double expected = 0;
       for (int64_t row = 0; row < c.rows; ++row)

@@ -103,6 +103,11 @@ class DeviceArray {
   void* memory_ = nullptr;
 };
 
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
 // The distance of neighbouring values of the type around 1.
 inline double epsilon_of(int dtype) {
   return dtype == DN_DTYPE_F32 ? 0x1p-23 : dtype == DN_DTYPE_BF16 ? 0x1p-7 : 0x1p-10;

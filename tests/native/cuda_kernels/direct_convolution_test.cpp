@@ -37,7 +37,7 @@ class DirectConvolutionTest : public testing::TestWithParam<std::tuple<Case, int
   void compare(const DeviceArray& out, const DeviceArray& again, int dtype,
                const std::vector<double>& expected, const std::vector<double>& count) {
     const std::vector<float> result = out.read(), repeated = again.read();
-    ASSERT_EQ(0, std::memcmp(result.data(), repeated.data(), result.size() * sizeof(float)));
+    ASSERT_TRUE(same_bits(result, repeated));
     for (size_t i = 0; i < expected.size(); ++i) {
       const double tolerance =
           0x1p-20 * std::sqrt(count[i] + 1) + epsilon_of(dtype) * std::abs(expected[i]);

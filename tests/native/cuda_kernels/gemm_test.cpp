@@ -116,7 +116,7 @@ void check(const Arithmetic& arithmetic, const Case& c, const GemmPlan& plan) {
   const std::vector<float> result = out.read();
   workspace.read();
   const std::vector<float> repeated = again.read();
-  ASSERT_EQ(0, std::memcmp(result.data(), repeated.data(), result.size() * sizeof(float)));
+  ASSERT_TRUE(same_bits(result, repeated));
 
   const std::vector<float> va = a.initial(), vb = b.initial(), vbias = bias.initial(),
                            vinput = input.initial();
