@@ -1,8 +1,7 @@
 // Depthwise convolution against naive loops in double.
 #include "cuda/kernels/depthwise_convolution.h"
 
-#include "convolution_cases.h"
-#include "device_array.h"
+#include "small_convolution_test.h"
 
 namespace dn::cuda {
 namespace {
@@ -22,42 +21,11 @@ const std::vector<Case>& cases() {
       conv2d("empty_batch", 0, 8, 8, axis(5, 3), axis(5, 3), 8)};
   return all;
 }
-constexpr const char* kDtypeNames[] = {"f32", "bf16", "f16"};
-constexpr int kDtypes[] = {DN_DTYPE_F32, DN_DTYPE_BF16, DN_DTYPE_F16};
-
-class DepthwiseConvolutionTest : public testing::TestWithParam<std::tuple<Case, int>> {
- protected:
-  DepthwiseConvolutionTest()
-      : dtype_(kDtypes[std::get<1>(GetParam())]), c_(std::get<0>(GetParam()).c) {
-    c_.dtype = dtype_;
-  }
-  DeviceArray random(int dtype, int64_t count) {
-    return DeviceArray(dtype, random_values(generator_, count));
-  }
-  void compare(const DeviceArray& out, const DeviceArray& again, int dtype,
-               const std::vector<double>& expected, const std::vector<double>& count) {
-    const std::vector<float> result = out.read(), repeated = again.read();
-    ASSERT_TRUE(same_bits(result, repeated));
-    for (size_t i = 0; i < expected.size(); ++i) {
-      const double tolerance =
-          0x1p-20 * std::sqrt(count[i] + 1) + epsilon_of(dtype) * std::abs(expected[i]);
-      ASSERT_TRUE(std::abs(result[i] - expected[i]) <= tolerance)
-          << "element " << i << " is " << result[i] << ", expected " << expected[i]
-          << ", tolerance " << tolerance;
-    }
-  }
-
-  int dtype_;
-  Convolution c_;
-  std::mt19937 generator_{17};
-};
+class DepthwiseConvolutionTest : public SmallConvolutionTest {};
 
 INSTANTIATE_TEST_SUITE_P(All, DepthwiseConvolutionTest,
                          testing::Combine(testing::ValuesIn(cases()), testing::Range(0, 3)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param).name) + "_" +
-                                  kDtypeNames[std::get<1>(info.param)];
-                         });
+                         small_convolution_name);
 
 TEST_P(DepthwiseConvolutionTest, Forward) {
   ASSERT_EQ(nullptr, depthwise_convolution_refuses(c_));
