@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a function, struct or enum value below changes its meaning. */
-#define DN_ABI_VERSION 2
+#define DN_ABI_VERSION 3
 #define DN_MAX_RANK 8
 #define DN_MAX_SPATIAL_RANK 3
 #define DN_MAX_IMAGE_CHANNELS 4
@@ -225,7 +225,7 @@ typedef enum dn_operator_kind {
    *  backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias]
    * All are float32, bfloat16 or float16 alike; bias, grad_weight and grad_bias may stay float32. */
   DN_OPERATOR_CONVOLUTION = 4,
-  /* dn_pooling_attributes. forward: inputs x; outputs y, [tap: max only].
+  /* dn_pooling_attributes. forward: inputs x, tap (mode tap only); outputs y, [tap: max only].
    * backward: inputs grad_output, [tap: max only]; outputs grad_input.
    * All but tap are float32, bfloat16 or float16 alike. */
   DN_OPERATOR_POOLING = 5,
@@ -253,14 +253,67 @@ typedef enum dn_operator_kind {
   DN_OPERATOR_OPTIMIZER = 10,
   /* No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order. */
   DN_OPERATOR_RESHAPE = 11,
-  /* No attributes. inputs: x (M, ..), indices (L) i32, [position () i64]; outputs: y (N, ..),
-   * [position (the same tensor; advances by N)]; x and y of one dtype, any. y[i] = x[indices[position + i]];
-   * without a position it is 0 and N = L. An index outside 0 .. M-1, or a position from which N
-   * indices do not follow, fails the run and is named. */
+  /* dn_gather_attributes. By mode and direction:
+   *  rows, forward:   inputs x (M, ..), indices (L) i32, [position () i64]; outputs y (N, ..), [position
+   *                   (the same tensor; advances by N)]; x and y of one dtype, any.
+   *                   y[i] = x[indices[position + i]]; without a position it is 0 and N = L.
+   *  rows, backward:  inputs grad_output (N, ..), indices (N) i32; outputs grad_input (M, ..), the sum
+   *                   in ascending i of all grad_output[i] with indices[i] = m, 0 where m = padding_index.
+   *  along, forward:  inputs x, indices i32 of x's shape but along the axis; outputs y of the indices'
+   *                   shape, y[.., i, ..] = x[.., indices[.., i, ..], ..]; x and y of one dtype, any.
+   *  along, backward: inputs grad_output, indices; outputs grad_input: sums as above.
+   * Backward is float32. An index outside 0 .. M-1, or a position from which N indices do not follow,
+   * fails the run and is named. */
   DN_OPERATOR_GATHER = 12,
   /* dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}];
    * outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)]. */
-  DN_OPERATOR_IMAGE_DECODE = 13
+  DN_OPERATOR_IMAGE_DECODE = 13,
+  /* dn_slice_attributes. inputs: x; outputs: y, of one dtype, any, and one rank.
+   * y[i, j, ..] = x[begin[0] + i * step[0], begin[1] + j * step[1], ..]. */
+  DN_OPERATOR_SLICE = 14,
+  /* dn_pad_attributes. forward: inputs x; outputs y. backward (reflect and edge): inputs grad_output;
+   * outputs grad_input, the sums over all that were copied from one element; float32.
+   * Forward: x and y of one dtype, any, and one rank. */
+  DN_OPERATOR_PAD = 15,
+  /* dn_concat_attributes. inputs: one or more of one dtype, any, whose shapes differ only along the
+   * axis; outputs: y. */
+  DN_OPERATOR_CONCAT = 16,
+  /* dn_transpose_attributes. inputs: x; outputs: y, of one dtype, any: axis i of y is axis
+   * permutation[i] of x. */
+  DN_OPERATOR_TRANSPOSE = 17,
+  /* dn_top_k_attributes. inputs: x; outputs: values, indices i32, both x's shape with k along the
+   * axis, in order. Ties: the lowest index first; NaN counts as larger than all numbers. */
+  DN_OPERATOR_TOP_K = 18,
+  /* dn_cumulative_sum_attributes. inputs: x; outputs: y of x's shape. */
+  DN_OPERATOR_CUMULATIVE_SUM = 19,
+  /* dn_resize_attributes. forward: inputs x (N,C,..); outputs y (N,C,..) with other spatial extents.
+   * backward: inputs grad_output; outputs grad_input. */
+  DN_OPERATOR_RESIZE = 20,
+  /* dn_group_norm_attributes. x is seen as (O, C, I): C the extent of the axis, O and I the products of
+   * the extents before and behind it.
+   *  forward:  inputs x, [weight (C)], [bias (C)]; outputs y, [mean (O, groups)], [inv_std (O, groups)]
+   *  backward: inputs x, [weight (C)], mean, inv_std, grad_output;
+   *            outputs grad_input, [grad_weight (C)], [grad_bias (C)] */
+  DN_OPERATOR_GROUP_NORM = 21,
+  /* dn_local_response_norm_attributes. x is (N,C,..). forward: inputs x; outputs y.
+   * backward: inputs x, grad_output; outputs grad_input. */
+  DN_OPERATOR_LOCAL_RESPONSE_NORM = 22,
+  /* dn_recurrent_attributes: the steps of one layer in one direction. T steps, N samples, H units, G
+   * gates. `gates` holds what the input contributes to each gate, input bias included.
+   *  forward:  inputs gates (T,N,G*H), weight (G*H,H), [bias (G*H)], [initial_hidden (N,H)],
+   *            [initial_cell (N,H): LSTM], [lengths (N) i32];
+   *            outputs y (T,N,H), [final_hidden (N,H)], [final_cell (N,H): LSTM], [reserve (R) f32]
+   *  backward: inputs gates, weight, [bias], [initial_hidden], [initial_cell], [lengths], y, reserve,
+   *            [grad_y (T,N,H)], [grad_final_hidden], [grad_final_cell];
+   *            outputs grad_gates, grad_weight, [grad_bias], [grad_initial_hidden], [grad_initial_cell]
+   * reserve is what the forward direction keeps for the backward one, R = T*N*DN_RECURRENT_RESERVE*H;
+   * its content is the device's affair. Steps at or behind a sample's length (1 .. T) leave the state
+   * alone and give y = 0; a reversed direction starts at each sample's last step. */
+  DN_OPERATOR_RECURRENT = 23,
+  /* dn_ctc_loss_attributes. inputs: log_probs (T,N,C), targets (N,S) i32, input_lengths (N) i32 in
+   * 1 .. T, target_lengths (N) i32 in 0 .. S; outputs: loss (N), [grad_log_probs (T,N,C), of the sum of
+   * the losses]. A length or label outside its range fails the run and is named. */
+  DN_OPERATOR_CTC_LOSS = 24
 } dn_operator_kind;
 
 /* An expression is a list of instructions in static single assignment form: instruction i defines
@@ -343,7 +396,8 @@ typedef struct dn_convolution_attributes {
 typedef enum dn_pooling_mode {
   DN_POOLING_MAX = 1,            /* outside = -inf; ties: the lowest tap; NaN wins */
   DN_POOLING_AVERAGE = 2,        /* divides by the taps inside the input */
-  DN_POOLING_AVERAGE_PADDED = 3  /* divides by the size of the window */
+  DN_POOLING_AVERAGE_PADDED = 3, /* divides by the size of the window */
+  DN_POOLING_TAP = 4             /* takes the element at a given tap: the transpose of max's backward */
 } dn_pooling_mode;
 
 /* tap: the winning position inside the window, row-major; u8 where the window has at most 256
@@ -382,11 +436,15 @@ typedef struct dn_softmax_attributes {
   int32_t log;       /* 1: the logarithm of the softmax */
 } dn_softmax_attributes;
 
-/* loss = scale * sum over samples and positions of weight * -log softmax(logits)[label];
- * grad_logits = scale * weight * (softmax(logits) - onehot(label)). */
+/* With the target distribution p = (1 - label_smoothing) * onehot(label) + label_smoothing / C:
+ * loss = scale * sum over samples and positions of weight * -sum over c of p[c] * log softmax(logits)[c];
+ * grad_logits = scale * weight * (softmax(logits) - p). */
 typedef struct dn_softmax_cross_entropy_attributes {
   int32_t struct_size;
-  float scale; /* 1 / number of labels for the mean */
+  float scale;            /* 1 / number of labels for the mean */
+  float label_smoothing;  /* 0 .. 1 */
+  int32_t ignore;         /* 1: positions labelled ignore_index count nothing and have no gradient */
+  int32_t ignore_index;
 } dn_softmax_cross_entropy_attributes;
 
 typedef enum dn_distribution {
@@ -448,6 +506,142 @@ typedef struct dn_image_decode_attributes {
   float mean[DN_MAX_IMAGE_CHANNELS];  /* of the first C channels, in bytes */
   float scale[DN_MAX_IMAGE_CHANNELS];
 } dn_image_decode_attributes;
+
+typedef enum dn_gather_mode {
+  DN_GATHER_ROWS = 1, /* whole rows of axis 0 */
+  DN_GATHER_ALONG = 2 /* single elements along an axis */
+} dn_gather_mode;
+
+typedef struct dn_gather_attributes {
+  int32_t struct_size;
+  int32_t direction;     /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t mode;          /* dn_gather_mode */
+  int32_t axis;          /* along: 0 .. rank-1; rows: 0 */
+  int32_t padding_index; /* rows, backward: the row without a gradient; -1: none */
+} dn_gather_attributes;
+
+typedef struct dn_slice_attributes {
+  int32_t struct_size;
+  int32_t reserved;
+  int64_t begin[DN_MAX_RANK]; /* 0 .. extent of x; the last element taken lies inside x */
+  int64_t step[DN_MAX_RANK];  /* not 0; below 0 walks backwards */
+} dn_slice_attributes;
+
+typedef enum dn_pad_mode {
+  DN_PAD_CONSTANT = 1,
+  DN_PAD_REFLECT = 2, /* mirrored at the outermost element, which is not repeated: begin, end < extent */
+  DN_PAD_EDGE = 3     /* the outermost element repeated; extent > 0 */
+} dn_pad_mode;
+
+/* Extent of y along an axis: begin + (extent > 0 ? (extent - 1) * step + 1 : 0) + end. */
+typedef struct dn_pad_attributes {
+  int32_t struct_size;
+  int32_t direction; /* DN_FORWARD, or DN_BACKWARD_DATA for reflect and edge */
+  int32_t mode;      /* dn_pad_mode */
+  float value;       /* constant: what the new elements are, converted to the dtype */
+  int64_t begin[DN_MAX_RANK]; /* >= 0 */
+  int64_t end[DN_MAX_RANK];   /* >= 0 */
+  int64_t step[DN_MAX_RANK];  /* >= 1: distance of x's elements in y; above 1 only for constant */
+} dn_pad_attributes;
+
+typedef struct dn_concat_attributes {
+  int32_t struct_size;
+  int32_t axis; /* 0 .. rank-1 */
+} dn_concat_attributes;
+
+typedef struct dn_transpose_attributes {
+  int32_t struct_size;
+  int32_t reserved;
+  int64_t permutation[DN_MAX_RANK]; /* each of 0 .. rank-1 once */
+} dn_transpose_attributes;
+
+typedef struct dn_top_k_attributes {
+  int32_t struct_size;
+  int32_t axis;    /* 0 .. rank-1 */
+  int32_t k;       /* 1 .. extent of the axis */
+  int32_t largest; /* 1: the largest, descending; 0: the smallest, ascending */
+} dn_top_k_attributes;
+
+/* y[i] = the sum of x[0] .. x[i] along the axis, added in order. */
+typedef struct dn_cumulative_sum_attributes {
+  int32_t struct_size;
+  int32_t axis;      /* 0 .. rank-1 */
+  int32_t exclusive; /* 1: without x[i] itself */
+  int32_t reverse;   /* 1: from the end of the axis to its begin */
+} dn_cumulative_sum_attributes;
+
+typedef enum dn_resize_mode {
+  DN_RESIZE_NEAREST = 1, /* x[floor(p * H / P)] */
+  DN_RESIZE_LINEAR = 2,  /* bilinear over two axes, trilinear over three */
+  DN_RESIZE_AREA = 3     /* the mean of x[floor(p * H / P)] .. x[ceil((p + 1) * H / P) - 1]: adaptive average pooling */
+} dn_resize_mode;
+
+/* Where output position p lies in the input, linear only: */
+typedef enum dn_resize_coordinates {
+  DN_RESIZE_HALF_PIXEL = 1,   /* (p + 0.5) * H / P - 0.5, not below 0 */
+  DN_RESIZE_ALIGN_CORNERS = 2 /* p * (H - 1) / (P - 1); 0 where P = 1 */
+} dn_resize_coordinates;
+
+typedef struct dn_resize_attributes {
+  int32_t struct_size;
+  int32_t direction;    /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t mode;         /* dn_resize_mode */
+  int32_t coordinates;  /* dn_resize_coordinates */
+  int32_t spatial_rank; /* 1 .. 3 */
+} dn_resize_attributes;
+
+/* For each o and each group of C / groups channels, over these channels and all of I:
+ * y = (x - mean) * inv_std * weight[c] + bias[c], inv_std = 1 / sqrt(var + epsilon), var biased.
+ * Wu and He 2018; groups = 1 and I = 1: layer normalisation (Ba et al. 2016); groups = C: instance
+ * normalisation. */
+typedef struct dn_group_norm_attributes {
+  int32_t struct_size;
+  int32_t direction; /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t axis;      /* 0 .. rank-1 */
+  int32_t groups;    /* >= 1, divides C */
+  float epsilon;
+} dn_group_norm_attributes;
+
+/* y[c] = x[c] / (k + alpha / size * sum over the channels c - size/2 .. c + (size-1)/2 that exist of
+ * x^2)^beta. Krizhevsky et al. 2012, whose alpha is the one here over size. */
+typedef struct dn_local_response_norm_attributes {
+  int32_t struct_size;
+  int32_t direction; /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t size;      /* >= 1 */
+  float alpha;
+  float beta;
+  float k;
+} dn_local_response_norm_attributes;
+
+/* With a = gates[t] + h W^T + bias, cut into G parts of H:
+ *  TANH, RELU  G = 1: h' = tanh(a) or max(a, 0)
+ *  LSTM        G = 4 (i, f, g, o): c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')
+ *  GRU         G = 3 (r, z, n): n = tanh(gates_n + sigmoid(r) (h W_n^T + bias_n));
+ *              h' = (1 - sigmoid(z)) n + sigmoid(z) h
+ * Hochreiter and Schmidhuber 1997, Gers et al. 2000; Cho et al. 2014. */
+typedef enum dn_recurrent_cell {
+  DN_RECURRENT_TANH = 1,
+  DN_RECURRENT_RELU = 2,
+  DN_RECURRENT_LSTM = 3,
+  DN_RECURRENT_GRU = 4
+} dn_recurrent_cell;
+
+#define DN_RECURRENT_RESERVE 5
+
+typedef struct dn_recurrent_attributes {
+  int32_t struct_size;
+  int32_t direction; /* DN_FORWARD or DN_BACKWARD_DATA */
+  int32_t cell;      /* dn_recurrent_cell */
+  int32_t reverse;   /* 1: from the last step to the first */
+} dn_recurrent_attributes;
+
+/* Connectionist temporal classification (Graves et al. 2006): minus the logarithm of the probability of
+ * all alignments of the target, in which repeats collapse and blanks vanish. */
+typedef struct dn_ctc_loss_attributes {
+  int32_t struct_size;
+  int32_t blank;         /* its class, 0 .. C-1 */
+  int32_t zero_infinity; /* 1: an impossible target has loss 0 and no gradient, instead of infinity */
+} dn_ctc_loss_attributes;
 
 /* ---- programs ----------------------------------------------------------------------------- */
 

@@ -8,10 +8,11 @@ namespace DeepNative.Interop;
 /// <summary>The integer macros of the header.</summary>
 internal static class Constants
 {
-    internal const int AbiVersion = 2;
+    internal const int AbiVersion = 3;
     internal const int MaxImageChannels = 4;
     internal const int MaxRank = 8;
     internal const int MaxSpatialRank = 3;
+    internal const int RecurrentReserve = 5;
 }
 
 /// <summary>Bits of dn_device_info.capabilities.</summary>
@@ -61,7 +62,7 @@ internal enum OperatorKind
     /// backward_weight:  inputs input, grad_output; outputs grad_weight, [grad_bias]
     /// All are float32, bfloat16 or float16 alike; bias, grad_weight and grad_bias may stay float32.</summary>
     Convolution = 4,
-    /// <summary>dn_pooling_attributes. forward: inputs x; outputs y, [tap: max only].
+    /// <summary>dn_pooling_attributes. forward: inputs x, tap (mode tap only); outputs y, [tap: max only].
     /// backward: inputs grad_output, [tap: max only]; outputs grad_input.
     /// All but tap are float32, bfloat16 or float16 alike.</summary>
     Pooling = 5,
@@ -89,14 +90,67 @@ internal enum OperatorKind
     Optimizer = 10,
     /// <summary>No attributes. inputs: x; outputs: y of another shape with the same numel, row-major order.</summary>
     Reshape = 11,
-    /// <summary>No attributes. inputs: x (M, ..), indices (L) i32, [position () i64]; outputs: y (N, ..),
-    /// [position (the same tensor; advances by N)]; x and y of one dtype, any. y[i] = x[indices[position + i]];
-    /// without a position it is 0 and N = L. An index outside 0 .. M-1, or a position from which N
-    /// indices do not follow, fails the run and is named.</summary>
+    /// <summary>dn_gather_attributes. By mode and direction:
+    /// rows, forward:   inputs x (M, ..), indices (L) i32, [position () i64]; outputs y (N, ..), [position
+    /// (the same tensor; advances by N)]; x and y of one dtype, any.
+    /// y[i] = x[indices[position + i]]; without a position it is 0 and N = L.
+    /// rows, backward:  inputs grad_output (N, ..), indices (N) i32; outputs grad_input (M, ..), the sum
+    /// in ascending i of all grad_output[i] with indices[i] = m, 0 where m = padding_index.
+    /// along, forward:  inputs x, indices i32 of x's shape but along the axis; outputs y of the indices'
+    /// shape, y[.., i, ..] = x[.., indices[.., i, ..], ..]; x and y of one dtype, any.
+    /// along, backward: inputs grad_output, indices; outputs grad_input: sums as above.
+    /// Backward is float32. An index outside 0 .. M-1, or a position from which N indices do not follow,
+    /// fails the run and is named.</summary>
     Gather = 12,
     /// <summary>dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}];
     /// outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)].</summary>
     ImageDecode = 13,
+    /// <summary>dn_slice_attributes. inputs: x; outputs: y, of one dtype, any, and one rank.
+    /// y[i, j, ..] = x[begin[0] + i * step[0], begin[1] + j * step[1], ..].</summary>
+    Slice = 14,
+    /// <summary>dn_pad_attributes. forward: inputs x; outputs y. backward (reflect and edge): inputs grad_output;
+    /// outputs grad_input, the sums over all that were copied from one element; float32.
+    /// Forward: x and y of one dtype, any, and one rank.</summary>
+    Pad = 15,
+    /// <summary>dn_concat_attributes. inputs: one or more of one dtype, any, whose shapes differ only along the
+    /// axis; outputs: y.</summary>
+    Concat = 16,
+    /// <summary>dn_transpose_attributes. inputs: x; outputs: y, of one dtype, any: axis i of y is axis
+    /// permutation[i] of x.</summary>
+    Transpose = 17,
+    /// <summary>dn_top_k_attributes. inputs: x; outputs: values, indices i32, both x's shape with k along the
+    /// axis, in order. Ties: the lowest index first; NaN counts as larger than all numbers.</summary>
+    TopK = 18,
+    /// <summary>dn_cumulative_sum_attributes. inputs: x; outputs: y of x's shape.</summary>
+    CumulativeSum = 19,
+    /// <summary>dn_resize_attributes. forward: inputs x (N,C,..); outputs y (N,C,..) with other spatial extents.
+    /// backward: inputs grad_output; outputs grad_input.</summary>
+    Resize = 20,
+    /// <summary>dn_group_norm_attributes. x is seen as (O, C, I): C the extent of the axis, O and I the products of
+    /// the extents before and behind it.
+    /// forward:  inputs x, [weight (C)], [bias (C)]; outputs y, [mean (O, groups)], [inv_std (O, groups)]
+    /// backward: inputs x, [weight (C)], mean, inv_std, grad_output;
+    /// outputs grad_input, [grad_weight (C)], [grad_bias (C)].</summary>
+    GroupNorm = 21,
+    /// <summary>dn_local_response_norm_attributes. x is (N,C,..). forward: inputs x; outputs y.
+    /// backward: inputs x, grad_output; outputs grad_input.</summary>
+    LocalResponseNorm = 22,
+    /// <summary>dn_recurrent_attributes: the steps of one layer in one direction. T steps, N samples, H units, G
+    /// gates. <c>gates</c> holds what the input contributes to each gate, input bias included.
+    /// forward:  inputs gates (T,N,G*H), weight (G*H,H), [bias (G*H)], [initial_hidden (N,H)],
+    /// [initial_cell (N,H): LSTM], [lengths (N) i32];
+    /// outputs y (T,N,H), [final_hidden (N,H)], [final_cell (N,H): LSTM], [reserve (R) f32]
+    /// backward: inputs gates, weight, [bias], [initial_hidden], [initial_cell], [lengths], y, reserve,
+    /// [grad_y (T,N,H)], [grad_final_hidden], [grad_final_cell];
+    /// outputs grad_gates, grad_weight, [grad_bias], [grad_initial_hidden], [grad_initial_cell]
+    /// reserve is what the forward direction keeps for the backward one, R = T*N*DN_RECURRENT_RESERVE*H;
+    /// its content is the device's affair. Steps at or behind a sample's length (1 .. T) leave the state
+    /// alone and give y = 0; a reversed direction starts at each sample's last step.</summary>
+    Recurrent = 23,
+    /// <summary>dn_ctc_loss_attributes. inputs: log_probs (T,N,C), targets (N,S) i32, input_lengths (N) i32 in
+    /// 1 .. T, target_lengths (N) i32 in 0 .. S; outputs: loss (N), [grad_log_probs (T,N,C), of the sum of
+    /// the losses]. A length or label outside its range fails the run and is named.</summary>
+    CtcLoss = 24,
 }
 
 /// <summary>An expression is a list of instructions in static single assignment form: instruction i defines
@@ -168,6 +222,8 @@ internal enum PoolingMode
     Average = 2,
     /// <summary>Divides by the size of the window.</summary>
     AveragePadded = 3,
+    /// <summary>Takes the element at a given tap: the transpose of max's backward.</summary>
+    Tap = 4,
 }
 
 /// <summary>The values of <c>dn_batch_norm_mode</c>.</summary>
@@ -205,4 +261,57 @@ internal enum PaddingMode
     Zero = 1,
     /// <summary>Mirrored at the outermost pixel, which is not repeated: padding &lt; H, W.</summary>
     Reflect = 2,
+}
+
+/// <summary>The values of <c>dn_gather_mode</c>.</summary>
+internal enum GatherMode
+{
+    /// <summary>Whole rows of axis 0.</summary>
+    Rows = 1,
+    /// <summary>Single elements along an axis.</summary>
+    Along = 2,
+}
+
+/// <summary>The values of <c>dn_pad_mode</c>.</summary>
+internal enum PadMode
+{
+    Constant = 1,
+    /// <summary>Mirrored at the outermost element, which is not repeated: begin, end &lt; extent.</summary>
+    Reflect = 2,
+    /// <summary>The outermost element repeated; extent &gt; 0.</summary>
+    Edge = 3,
+}
+
+/// <summary>The values of <c>dn_resize_mode</c>.</summary>
+internal enum ResizeMode
+{
+    /// <summary>x[floor(p * H / P)].</summary>
+    Nearest = 1,
+    /// <summary>Bilinear over two axes, trilinear over three.</summary>
+    Linear = 2,
+    /// <summary>The mean of x[floor(p * H / P)] .. x[ceil((p + 1) * H / P) - 1]: adaptive average pooling.</summary>
+    Area = 3,
+}
+
+/// <summary>Where output position p lies in the input, linear only:.</summary>
+internal enum ResizeCoordinates
+{
+    /// <summary>(p + 0.5) * H / P - 0.5, not below 0.</summary>
+    HalfPixel = 1,
+    /// <summary>p * (H - 1) / (P - 1); 0 where P = 1.</summary>
+    AlignCorners = 2,
+}
+
+/// <summary>With a = gates[t] + h W^T + bias, cut into G parts of H:
+/// TANH, RELU  G = 1: h' = tanh(a) or max(a, 0)
+/// LSTM        G = 4 (i, f, g, o): c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')
+/// GRU         G = 3 (r, z, n): n = tanh(gates_n + sigmoid(r) (h W_n^T + bias_n));
+/// h' = (1 - sigmoid(z)) n + sigmoid(z) h
+/// Hochreiter and Schmidhuber 1997, Gers et al. 2000; Cho et al. 2014.</summary>
+internal enum RecurrentCell
+{
+    Tanh = 1,
+    Relu = 2,
+    Lstm = 3,
+    Gru = 4,
 }

@@ -229,14 +229,20 @@ internal struct SoftmaxAttributes
     public SoftmaxAttributes() => StructSize = Unsafe.SizeOf<SoftmaxAttributes>();
 }
 
-/// <summary>loss = scale * sum over samples and positions of weight * -log softmax(logits)[label];
-/// grad_logits = scale * weight * (softmax(logits) - onehot(label)).</summary>
+/// <summary>With the target distribution p = (1 - label_smoothing) * onehot(label) + label_smoothing / C:
+/// loss = scale * sum over samples and positions of weight * -sum over c of p[c] * log softmax(logits)[c];
+/// grad_logits = scale * weight * (softmax(logits) - p).</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SoftmaxCrossEntropyAttributes
 {
     public int StructSize;
     /// <summary>1 / number of labels for the mean.</summary>
     public float Scale;
+    /// <summary>0 .. 1.</summary>
+    public float LabelSmoothing;
+    /// <summary>1: positions labelled ignore_index count nothing and have no gradient.</summary>
+    public int Ignore;
+    public int IgnoreIndex;
 
     /// <summary>All zero but the struct's size.</summary>
     public SoftmaxCrossEntropyAttributes() => StructSize = Unsafe.SizeOf<SoftmaxCrossEntropyAttributes>();
@@ -313,6 +319,205 @@ internal struct ImageDecodeAttributes
 
     /// <summary>All zero but the struct's size.</summary>
     public ImageDecodeAttributes() => StructSize = Unsafe.SizeOf<ImageDecodeAttributes>();
+}
+
+/// <summary>See <c>dn_gather_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct GatherAttributes
+{
+    public int StructSize;
+    /// <summary>DN_FORWARD or DN_BACKWARD_DATA.</summary>
+    public Direction Direction;
+    /// <summary>dn_gather_mode.</summary>
+    public GatherMode Mode;
+    /// <summary>along: 0 .. rank-1; rows: 0.</summary>
+    public int Axis;
+    /// <summary>Rows, backward: the row without a gradient; -1: none.</summary>
+    public int PaddingIndex;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public GatherAttributes() => StructSize = Unsafe.SizeOf<GatherAttributes>();
+}
+
+/// <summary>See <c>dn_slice_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SliceAttributes
+{
+    public int StructSize;
+    public int Reserved;
+    /// <summary>0 .. extent of x; the last element taken lies inside x.</summary>
+    public Int64Array8 Begin;
+    /// <summary>Not 0; below 0 walks backwards.</summary>
+    public Int64Array8 Step;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public SliceAttributes() => StructSize = Unsafe.SizeOf<SliceAttributes>();
+}
+
+/// <summary>Extent of y along an axis: begin + (extent &gt; 0 ? (extent - 1) * step + 1 : 0) + end.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PadAttributes
+{
+    public int StructSize;
+    /// <summary>DN_FORWARD, or DN_BACKWARD_DATA for reflect and edge.</summary>
+    public Direction Direction;
+    /// <summary>dn_pad_mode.</summary>
+    public PadMode Mode;
+    /// <summary>constant: what the new elements are, converted to the dtype.</summary>
+    public float Value;
+    /// <summary>&gt;= 0.</summary>
+    public Int64Array8 Begin;
+    /// <summary>&gt;= 0.</summary>
+    public Int64Array8 End;
+    /// <summary>&gt;= 1: distance of x's elements in y; above 1 only for constant.</summary>
+    public Int64Array8 Step;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public PadAttributes() => StructSize = Unsafe.SizeOf<PadAttributes>();
+}
+
+/// <summary>See <c>dn_concat_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ConcatAttributes
+{
+    public int StructSize;
+    /// <summary>0 .. rank-1.</summary>
+    public int Axis;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public ConcatAttributes() => StructSize = Unsafe.SizeOf<ConcatAttributes>();
+}
+
+/// <summary>See <c>dn_transpose_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TransposeAttributes
+{
+    public int StructSize;
+    public int Reserved;
+    /// <summary>Each of 0 .. rank-1 once.</summary>
+    public Int64Array8 Permutation;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public TransposeAttributes() => StructSize = Unsafe.SizeOf<TransposeAttributes>();
+}
+
+/// <summary>See <c>dn_top_k_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TopKAttributes
+{
+    public int StructSize;
+    /// <summary>0 .. rank-1.</summary>
+    public int Axis;
+    /// <summary>1 .. extent of the axis.</summary>
+    public int K;
+    /// <summary>1: the largest, descending; 0: the smallest, ascending.</summary>
+    public int Largest;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public TopKAttributes() => StructSize = Unsafe.SizeOf<TopKAttributes>();
+}
+
+/// <summary>y[i] = the sum of x[0] .. x[i] along the axis, added in order.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct CumulativeSumAttributes
+{
+    public int StructSize;
+    /// <summary>0 .. rank-1.</summary>
+    public int Axis;
+    /// <summary>1: without x[i] itself.</summary>
+    public int Exclusive;
+    /// <summary>1: from the end of the axis to its begin.</summary>
+    public int Reverse;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public CumulativeSumAttributes() => StructSize = Unsafe.SizeOf<CumulativeSumAttributes>();
+}
+
+/// <summary>See <c>dn_resize_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ResizeAttributes
+{
+    public int StructSize;
+    /// <summary>DN_FORWARD or DN_BACKWARD_DATA.</summary>
+    public Direction Direction;
+    /// <summary>dn_resize_mode.</summary>
+    public ResizeMode Mode;
+    /// <summary>dn_resize_coordinates.</summary>
+    public ResizeCoordinates Coordinates;
+    /// <summary>1 .. 3.</summary>
+    public int SpatialRank;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public ResizeAttributes() => StructSize = Unsafe.SizeOf<ResizeAttributes>();
+}
+
+/// <summary>For each o and each group of C / groups channels, over these channels and all of I:
+/// y = (x - mean) * inv_std * weight[c] + bias[c], inv_std = 1 / sqrt(var + epsilon), var biased.
+/// Wu and He 2018; groups = 1 and I = 1: layer normalisation (Ba et al. 2016); groups = C: instance
+/// normalisation.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct GroupNormAttributes
+{
+    public int StructSize;
+    /// <summary>DN_FORWARD or DN_BACKWARD_DATA.</summary>
+    public Direction Direction;
+    /// <summary>0 .. rank-1.</summary>
+    public int Axis;
+    /// <summary>&gt;= 1, divides C.</summary>
+    public int Groups;
+    public float Epsilon;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public GroupNormAttributes() => StructSize = Unsafe.SizeOf<GroupNormAttributes>();
+}
+
+/// <summary>y[c] = x[c] / (k + alpha / size * sum over the channels c - size/2 .. c + (size-1)/2 that exist of
+/// x^2)^beta. Krizhevsky et al. 2012, whose alpha is the one here over size.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct LocalResponseNormAttributes
+{
+    public int StructSize;
+    /// <summary>DN_FORWARD or DN_BACKWARD_DATA.</summary>
+    public Direction Direction;
+    /// <summary>&gt;= 1.</summary>
+    public int Size;
+    public float Alpha;
+    public float Beta;
+    public float K;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public LocalResponseNormAttributes() => StructSize = Unsafe.SizeOf<LocalResponseNormAttributes>();
+}
+
+/// <summary>See <c>dn_recurrent_attributes</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RecurrentAttributes
+{
+    public int StructSize;
+    /// <summary>DN_FORWARD or DN_BACKWARD_DATA.</summary>
+    public Direction Direction;
+    /// <summary>dn_recurrent_cell.</summary>
+    public RecurrentCell Cell;
+    /// <summary>1: from the last step to the first.</summary>
+    public int Reverse;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public RecurrentAttributes() => StructSize = Unsafe.SizeOf<RecurrentAttributes>();
+}
+
+/// <summary>Connectionist temporal classification (Graves et al. 2006): minus the logarithm of the probability of
+/// all alignments of the target, in which repeats collapse and blanks vanish.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct CtcLossAttributes
+{
+    public int StructSize;
+    /// <summary>Its class, 0 .. C-1.</summary>
+    public int Blank;
+    /// <summary>1: an impossible target has loss 0 and no gradient, instead of infinity.</summary>
+    public int ZeroInfinity;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public CtcLossAttributes() => StructSize = Unsafe.SizeOf<CtcLossAttributes>();
 }
 
 /// <summary>See <c>dn_operator</c>.</summary>

@@ -83,5 +83,9 @@ internal sealed class GatherNode : Node
 
     public override Value?[] Derivative(DerivativeContext context) => throw NoDerivative("by the table");
 
-    public override void Emit(ProgramWriter writer) => writer.Add(this, OperatorKind.Gather);
+    public override void Emit(ProgramWriter writer)
+    {
+        var attributes = new GatherAttributes { Direction = Direction.Forward, Mode = GatherMode.Rows, PaddingIndex = -1 };
+        writer.Add(this, OperatorKind.Gather, attributes);
+    }
 }

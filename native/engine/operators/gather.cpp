@@ -5,6 +5,10 @@ namespace dn {
 namespace {
 
 void check(const OperatorView& view) {
+  const auto& attributes = view.op().attributes<dn_gather_attributes>();
+  view.require(attributes.direction == DN_FORWARD, "direction is ", attributes.direction,
+               ", expected 1");
+  view.require(attributes.mode == DN_GATHER_ROWS, "mode is ", attributes.mode, ", expected 1");
   view.check_counts(2, 3, 1, 2);
   view.expect_rank("x", view.input(0), 1, DN_MAX_RANK);
   view.expect_rank("indices", view.input(1), 1, 1);
@@ -31,7 +35,8 @@ void check(const OperatorView& view) {
                  "output 1 must be the position of input 2");
 }
 
-const RegisterRule rule({DN_OPERATOR_GATHER, "Gather", 0, nullptr, check, nullptr});
+const RegisterRule rule({DN_OPERATOR_GATHER, "Gather", sizeof(dn_gather_attributes), nullptr,
+                         check, nullptr});
 
 }  // namespace
 

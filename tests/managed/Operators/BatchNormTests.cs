@@ -27,6 +27,7 @@ internal sealed class BatchNormCases : IOperatorCases
 
     private static OperatorCase Training(Shape shape, float momentum) => new($"training {shape}, momentum {momentum}", b =>
     {
+        b.DerivativeOrder = 1;
         Size(b, shape);
         Shape channels = [shape[1]];
         return BatchNorm.Training(

@@ -20,6 +20,9 @@ internal sealed class CaseBuilder(Device? device, bool training = true)
     /// <summary>The names of the stored results.</summary>
     public IEnumerable<string> Results => _results.Select(result => result.Name);
 
+    /// <summary>The derivatives of the weighted sum of the result by the inputs.</summary>
+    public IReadOnlyList<Value> Gradients { get; set; } = [];
+
     /// <summary>Numbers added up for one result: sets the tolerance. 0: the result is exact.</summary>
     public long ReductionLength { get; set; } = 1;
 
@@ -28,6 +31,9 @@ internal sealed class CaseBuilder(Device? device, bool training = true)
 
     /// <summary>Whether a derivative exists and is smooth at the inputs.</summary>
     public bool HasDerivative { get; set; } = true;
+
+    /// <summary>How often the operator can be differentiated: 2, or 1 where its derivative has none.</summary>
+    public int DerivativeOrder { get; set; } = 2;
 
     /// <summary>Whether a result may be mostly zeros.</summary>
     public bool MayBeZero { get; set; }

@@ -9,30 +9,34 @@ internal static class OperatorChecks
     private const double Step = 1e-5;
     private const int MaxCoordinates = 12;
 
-    /// <summary>The derivative nodes against central differences of the reference.</summary>
+    /// <summary>The derivative nodes, and where there are any those of the derivative, against central differences of the reference.</summary>
     public static void Derivative(OperatorCase test)
     {
         var builder = Build(test, device: null);
         if (!builder.Results.Contains("loss")) return;
-        var results = Run(builder.Graph.Nodes, builder);
+        CompareWithDifferences(test, builder, "loss", "grad_");
+        if (builder.DerivativeOrder < 2) return;
 
-        // Only what comes before the gradients is run again and again.
-        var stored = builder.Graph.Nodes.First(node => node is StoreNode store && store.Target.Name == "loss");
-        var forward = builder.Graph.Nodes.Take(stored.Order + 1).ToArray();
-        foreach (var input in builder.Inputs.Where(input => input.Differentiable && input.Numbers.Length > 0))
+        // The sum of all first derivatives, each weighed differently; constant ones have no second.
+        builder = Build(test, device: null);
+        var targets = builder.Inputs.Where(input => input.Differentiable && input.Numbers.Length > 0).ToArray();
+        var gradients = builder.Gradients.Select(gradient => Reduce.Sum(gradient * builder.Input(gradient.Shape, 0.5, 1.5, differentiable: false))).ToArray();
+        if (gradients.Length == 0) return;
+        var loss = gradients.Aggregate((sum, term) => sum + term);
+        builder.Store("loss2", loss * 1f);
+        foreach (var target in targets)
         {
-            var gradient = results["grad_" + input.Name];
-            var scale = Math.Max(1e-3, gradient.Max(Math.Abs));
-            foreach (var i in Coordinates(input.Numbers.Length))
+            try
             {
-                var difference = Difference(forward, builder, input.Numbers, i, Step);
-
-                // A kink within the step: a step that is a hundredth is within its reach a hundred times as rarely.
-                if (!IsNear(difference, gradient[i], 1e-6 * scale)) difference = Difference(forward, builder, input.Numbers, i, Step / 100);
-                if (!IsNear(difference, gradient[i], 1e-5 * scale))
-                    Assert.Fail($"{test}: derivative by element {i} of {input.Name} is {gradient[i]:R}, central differences give {difference:R}");
+                builder.Store("grad2_" + target.Name, builder.Graph.Gradients(loss, [target.Value])[0]);
+            }
+            catch (ArgumentException)
+            {
+                // The first derivative does not depend on it.
             }
         }
+
+        CompareWithDifferences(test, builder, "loss2", "grad2_");
     }
 
     /// <summary>The optimised plan against the graph, both in float64.</summary>
@@ -117,8 +121,32 @@ internal static class OperatorChecks
         if (y.Shape.Rank != 0) builder.Store("loss", loss);
         else builder.Store("loss", loss * 1f);
         var gradients = builder.Graph.Gradients(loss, Array.ConvertAll(targets, input => input.Value));
+        builder.Gradients = gradients;
         for (var i = 0; i < targets.Length; i++) builder.Store("grad_" + targets[i].Name, gradients[i]);
         return builder;
+    }
+
+    private static void CompareWithDifferences(OperatorCase test, CaseBuilder builder, string loss, string prefix)
+    {
+        var results = Run(builder.Graph.Nodes, builder);
+
+        // Only what comes before the gradients is run again and again.
+        var stored = builder.Graph.Nodes.First(node => node is StoreNode store && store.Target.Name == loss);
+        var forward = builder.Graph.Nodes.Take(stored.Order + 1).ToArray();
+        foreach (var input in builder.Inputs.Where(input => input.Differentiable && input.Numbers.Length > 0))
+        {
+            if (!results.TryGetValue(prefix + input.Name, out var gradient)) gradient = new double[input.Numbers.Length];
+            var scale = Math.Max(1e-3, gradient.Max(Math.Abs));
+            foreach (var i in Coordinates(input.Numbers.Length))
+            {
+                var difference = Difference(forward, builder, loss, input.Numbers, i, Step);
+
+                // A kink within the step: a step that is a hundredth is within its reach a hundred times as rarely.
+                if (!IsNear(difference, gradient[i], 1e-6 * scale)) difference = Difference(forward, builder, loss, input.Numbers, i, Step / 100);
+                if (!IsNear(difference, gradient[i], 1e-5 * scale))
+                    Assert.Fail($"{test}: {prefix}{input.Name}[{i}] is {gradient[i]:R}, central differences give {difference:R}");
+            }
+        }
     }
 
     private static CompiledProgram Compile(CaseBuilder builder, Device device, bool optimize) =>
@@ -132,13 +160,13 @@ internal static class OperatorChecks
         return contents;
     }
 
-    private static double Difference(Node[] forward, CaseBuilder builder, double[] numbers, int index, double step)
+    private static double Difference(Node[] forward, CaseBuilder builder, string loss, double[] numbers, int index, double step)
     {
         var original = numbers[index];
         numbers[index] = original + step;
-        var above = Run(forward, builder)["loss"][0];
+        var above = Run(forward, builder)[loss][0];
         numbers[index] = original - step;
-        var below = Run(forward, builder)["loss"][0];
+        var below = Run(forward, builder)[loss][0];
         numbers[index] = original;
         return (above - below) / (2 * step);
     }

@@ -82,6 +82,7 @@ internal sealed class PoolingCases : IOperatorCases
     private static OperatorCase Case(string kind, string name, Shape x, PoolGeometry geometry) => new($"{kind}, {name} {x} {geometry}", b =>
     {
         var input = b.Input(x);
+        b.DerivativeOrder = kind == "max" ? 1 : 2;
         if (kind == "max") b.ReductionLength = 0;
         else Sized(b, input);
         b.MayBeZero = true;

@@ -51,6 +51,7 @@ internal sealed class SoftmaxCases : IOperatorCases
 
     private static OperatorCase Along(Shape shape, int axis, bool log, double range) => new($"{(log ? "log softmax" : "softmax")} {shape} along {axis}, +-{range}", b =>
     {
+        b.DerivativeOrder = 1;
         b.ReductionLength = 16 + shape[axis];
         b.Magnitude = 1;
         b.MayBeZero = shape[axis] == 1;
@@ -60,6 +61,7 @@ internal sealed class SoftmaxCases : IOperatorCases
 
     private static OperatorCase CrossEntropy(Shape shape, bool weighted, double range) => new($"cross-entropy {shape}{(weighted ? " weighted" : "")}, +-{range}", b =>
     {
+        b.DerivativeOrder = 1;
         b.ReductionLength = 16 + shape[1];
         b.Magnitude = 1;
         b.MayBeZero = shape[1] == 1;

@@ -162,7 +162,7 @@ TEST(Program, ALabelOutsideTheClassesIsNamed) {
   auto loss = make_tensor(device.get(), {});
   auto labels = make_tensor(device.get(), {2}, {}, DN_DTYPE_I32);
   ProgramBuilder program(device.get());
-  const dn_softmax_cross_entropy_attributes attributes{sizeof attributes, 0.5f};
+  const dn_softmax_cross_entropy_attributes attributes{sizeof attributes, 0.5f, 0, 0, 0};
   const int ids[] = {program.bind(logits), program.bind(labels), program.bind(loss)};
   ASSERT_OK(
       program.add(DN_OPERATOR_SOFTMAX_CROSS_ENTROPY, &attributes, {ids[0], ids[1]}, {ids[2]}));
@@ -393,8 +393,9 @@ TEST(Program, GatherRefusesWhatDoesNotFit) {
   auto indices = make_tensor(device.get(), {4}, {}, DN_DTYPE_I32);
   ProgramBuilder program(device.get());
   const int x = program.bind(table), list = program.bind(indices), at = program.bind(position);
+  const dn_gather_attributes attributes{sizeof attributes, DN_FORWARD, DN_GATHER_ROWS, 0, -1};
   const auto gather = [&](std::vector<int32_t> inputs, std::vector<int32_t> outputs) {
-    return program.add(DN_OPERATOR_GATHER, nullptr, inputs, outputs);
+    return program.add(DN_OPERATOR_GATHER, &attributes, inputs, outputs);
   };
   const int four = program.transient({4, 2}), five = program.transient({5, 2});
   EXPECT_FAILS(gather({x, x}, {four}), DN_SHAPE_MISMATCH, "indices");
