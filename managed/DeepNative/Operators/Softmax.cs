@@ -25,7 +25,7 @@ public static class Softmax
     /// </summary>
     /// <param name="logits">(N, C) or (N, C, ...), float32.</param>
     /// <param name="labels">(N) or (N, ...), Int32.</param>
-    /// <param name="weight">A factor for each label, (N) or (N, ...), float32; null: 1. It has no gradient.</param>
+    /// <param name="weight">A factor for each label, (N) or (N, ...), float32; null: 1.</param>
     /// <returns>The mean over all labels, weighted or not, of shape ().</returns>
     /// <exception cref="ShapeException">The shapes or data types do not fit.</exception>
     public static Value CrossEntropy(Value logits, Value labels, Value? weight = null)
@@ -119,7 +119,28 @@ internal sealed class SoftmaxBackwardNode : Node
 
     public override object? Attributes => (Axis, Log);
 
-    public override Value?[] Derivative(DerivativeContext context) => throw NoDerivative("of a softmax's gradient");
+    // With the gradient G of grad_input = y (g - sum(g y)), or g - exp(y) sum(g) of the logarithm.
+    public override Value?[] Derivative(DerivativeContext context)
+    {
+        var gradients = new Value?[2];
+        if (context.GradOutput(0) is not { } outer) return gradients;
+        var (y, gradOutput) = (Inputs[0]!, Inputs[1]!);
+        if (Log)
+        {
+            var exponential = Pointwise.Exp(y);
+            if (context.Needs(0)) gradients[0] = -(outer * exponential * Sum(gradOutput));
+            if (context.Needs(1)) gradients[1] = outer - Sum(outer * exponential);
+        }
+        else
+        {
+            if (context.Needs(0)) gradients[0] = outer * (gradOutput - Sum(gradOutput * y)) - gradOutput * Sum(outer * y);
+            if (context.Needs(1)) gradients[1] = Graph.Add(new SoftmaxBackwardNode(y, outer, Axis, Log)).Outputs[0];
+        }
+
+        return gradients;
+
+        Value Sum(Value value) => Reduce.Sum(value, [Axis], keepDims: true);
+    }
 
     public override void Emit(ProgramWriter writer) => SoftmaxNode.Emit(writer, this, Direction.BackwardData, Axis, Log);
 }
@@ -148,11 +169,45 @@ internal sealed class SoftmaxCrossEntropyNode : Node
     // The gradient is there already; a loss that is the end of the graph has the factor 1, which disappears.
     public override Value?[] Derivative(DerivativeContext context)
     {
-        if (context.GradOutput(1) is not null) throw NoDerivative("of the logits' gradient");
-        if (context.Needs(2)) throw NoDerivative("by the weight");
         var gradients = new Value?[Inputs.Count];
-        if (context.GradOutput(0) is { } gradOutput) gradients[0] = Outputs[1] * gradOutput;
+        var (gradLoss, gradGradient) = (context.GradOutput(0), context.GradOutput(1));
+        if (gradLoss is not null) gradients[0] = Outputs[1] * gradLoss;
+        if (gradGradient is not null && context.Needs(0))
+        {
+            var second = SecondDerivative(gradGradient);
+            gradients[0] = gradients[0] is { } first ? first + second : second;
+        }
+
+        if (context.Needs(2)) gradients[2] = WeightDerivative(gradLoss, gradGradient);
         return gradients;
+    }
+
+    // grad_logits = scale * weight * (softmax - target), of which only the softmax depends on the logits.
+    private Value SecondDerivative(Value gradGradient)
+    {
+        var softmax = Softmax.Apply(Inputs[0]!);
+        var second = Graph.Add(new SoftmaxBackwardNode(softmax, gradGradient, 1, log: false)).Outputs[0] * Scale;
+        if (Inputs.Count < 3) return second;
+        var weight = Inputs[2]!;
+        return second * Reshape.To(weight, Inputs[0]!.Shape.With(1, 1));
+    }
+
+    // Both outputs are linear in the weight: its factors are what there would be without it.
+    private Value WeightDerivative(Value? gradLoss, Value? gradGradient)
+    {
+        var logits = Inputs[0]!;
+        var unweighted = Graph.Add(new SoftmaxCrossEntropyNode(logits, Inputs[1]!, weight: null, Scale)).Outputs[1];
+        Value? sum = null;
+        if (gradGradient is not null) sum = Reduce.Sum(gradGradient * unweighted, [1]);
+        if (gradLoss is not null)
+        {
+            // unweighted / scale = softmax - target, so that target = 1 only at the label.
+            var isLabel = Pointwise.Greater(Softmax.Apply(logits) - unweighted * (1 / Scale), Graph.Constant(0.5f));
+            var losses = Reduce.Sum(Pointwise.Select(isLabel, -Softmax.Log(logits), Graph.Constant(0f)), [1]) * (gradLoss * Scale);
+            sum = sum is null ? losses : sum + losses;
+        }
+
+        return sum ?? throw new InvalidOperationException("no output of the loss is asked for.");
     }
 
     public override void Emit(ProgramWriter writer)

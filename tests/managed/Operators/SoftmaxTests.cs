@@ -51,7 +51,6 @@ internal sealed class SoftmaxCases : IOperatorCases
 
     private static OperatorCase Along(Shape shape, int axis, bool log, double range) => new($"{(log ? "log softmax" : "softmax")} {shape} along {axis}, +-{range}", b =>
     {
-        b.DerivativeOrder = 1;
         b.ReductionLength = 16 + shape[axis];
         b.Magnitude = 1;
         b.MayBeZero = shape[axis] == 1;
@@ -61,13 +60,12 @@ internal sealed class SoftmaxCases : IOperatorCases
 
     private static OperatorCase CrossEntropy(Shape shape, bool weighted, double range) => new($"cross-entropy {shape}{(weighted ? " weighted" : "")}, +-{range}", b =>
     {
-        b.DerivativeOrder = 1;
         b.ReductionLength = 16 + shape[1];
         b.Magnitude = 1;
         b.MayBeZero = shape[1] == 1;
         Shape samples = [shape[0], .. shape.Skip(2)];
         var labels = b.Indices(DType.Int32, samples, (int)shape[1]);
-        return Softmax.CrossEntropy(b.Input(shape, -range, range), labels, weighted ? b.Input(samples, 0, 2, differentiable: false) : null);
+        return Softmax.CrossEntropy(b.Input(shape, -range, range), labels, weighted ? b.Input(samples, 0, 2) : null);
     });
 }
 
