@@ -4,6 +4,7 @@
 #include "cpu/kernels/conv_pool.h"
 
 #include "cpu/epilogue.h"
+#include "engine/patterns.h"
 
 namespace dn::cpu {
 

@@ -138,16 +138,6 @@ void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, 
   }
 }
 
-bool same(const dn_instruction& i, int32_t opcode, int32_t a, int32_t b) {
-  return i.opcode == opcode && i.a == a && i.b == b;
-}
-bool is_input(const dn_instruction& i, int32_t input) {
-  return i.opcode == DN_OPCODE_INPUT && i.a == input;
-}
-bool is_zero(const dn_instruction& i) {
-  return i.opcode == DN_OPCODE_CONSTANT && i.value == 0;
-}
-
 }  // namespace
 
 void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
@@ -174,17 +164,6 @@ void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* 
       round_to<BFloat16>(in, begin, count, data);
       break;
   }
-}
-
-bool is_relu(std::span<const dn_instruction> e) {
-  return e.size() == 4 && is_input(e[0], 0) && is_zero(e[1]) && same(e[2], DN_OPCODE_MAX, 0, 1) &&
-         same(e[3], DN_OPCODE_OUTPUT, 2, 0);
-}
-
-bool is_relu_gradient(std::span<const dn_instruction> e) {
-  return e.size() == 6 && is_input(e[0], 0) && is_input(e[1], 1) && is_zero(e[2]) &&
-         same(e[3], DN_OPCODE_GT, 1, 2) && same(e[4], DN_OPCODE_MUL, 0, 3) &&
-         same(e[5], DN_OPCODE_OUTPUT, 4, 0);
 }
 
 BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,

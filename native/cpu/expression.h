@@ -1,4 +1,4 @@
-// Expressions: recognising the common ones, and running any of them over blocks of elements.
+// Expressions, run over blocks of elements.
 #pragma once
 
 #include <span>
@@ -7,11 +7,6 @@
 #include "engine/types.h"
 
 namespace dn::cpu {
-
-// max(input 0, 0).
-bool is_relu(std::span<const dn_instruction> expression);
-// input 0 * (input 1 > 0).
-bool is_relu_gradient(std::span<const dn_instruction> expression);
 
 // Writes `count` floats to elements `begin` and on of an array of the data type, rounded to nearest
 // even and saturated; for integers NaN becomes 0.

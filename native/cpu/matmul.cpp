@@ -2,6 +2,7 @@
 #include "cpu/epilogue.h"
 #include "cpu/kernels/gemm.h"
 #include "cpu/onednn.h"
+#include "engine/patterns.h"
 
 namespace dn::cpu {
 
@@ -143,30 +144,15 @@ class LinearGradient final : public Candidate {
   int kind() const override { return DN_OPERATOR_MATMUL; }
 
   std::vector<int> match(const CompileView& view, int first, std::string& reason) const override {
-    const Operator& product = view.op(first);
-    const auto& attributes = product.attributes<dn_matmul_attributes>();
-    const int gradient = product.input(0);
     reason = refuse_other_than_float32(view, first);
     if (!reason.empty()) return {};
+    if (const std::optional<int> bias = bias_gradient_of(view, first)) return {first, *bias};
     reason = "not the gradient of a weight whose bias has one too";
-    if (!attributes.transpose_a || attributes.transpose_b || product.has_input(2) ||
-        !product.expression().empty() || view.tensor(gradient).shape.rank() != 2 ||
-        view.tensor(product.input(1)).shape.rank() != 2)
-      return {};
-    for (int consumer : view.tensor(gradient).consumers)
-      if (consumer > first && is_column_sum(view.op(consumer))) return {first, consumer};
     return {};
   }
 
   KernelPlan plan(const CompileView& view, std::span<const int> operators) const override {
     return plan_gemm(view, operators[0], view.op(operators[1]).output(0));
-  }
-
- private:
-  static bool is_column_sum(const Operator& op) {
-    if (op.kind() != DN_OPERATOR_REDUCE) return false;
-    const auto& attributes = op.attributes<dn_reduce_attributes>();
-    return attributes.mode == DN_REDUCE_SUM && attributes.axes == 1;
   }
 };
 

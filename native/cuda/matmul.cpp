@@ -1,6 +1,7 @@
 // Matrix products by the engine's own kernels.
 #include "cuda/epilogue.h"
 #include "cuda/kernels/column_sum.h"
+#include "engine/patterns.h"
 
 namespace dn::cuda {
 
@@ -91,18 +92,10 @@ class LinearGradient final : public Candidate {
   int kind() const override { return DN_OPERATOR_MATMUL; }
 
   std::vector<int> match(const CompileView& view, int first, std::string& reason) const override {
-    const Operator& product = view.op(first);
-    const auto& attributes = product.attributes<dn_matmul_attributes>();
-    const int gradient = product.input(0);
     reason = refuse(view, first);
     if (!reason.empty()) return {};
+    if (const std::optional<int> bias = bias_gradient_of(view, first)) return {first, *bias};
     reason = "not the gradient of a weight whose bias has one too";
-    if (!attributes.transpose_a || attributes.transpose_b || product.has_input(2) ||
-        !product.expression().empty() || view.tensor(gradient).shape.rank() != 2 ||
-        view.tensor(product.input(1)).shape.rank() != 2)
-      return {};
-    for (int consumer : view.tensor(gradient).consumers)
-      if (consumer > first && is_column_sum(view, consumer)) return {first, consumer};
     return {};
   }
 
@@ -125,16 +118,6 @@ class LinearGradient final : public Candidate {
       column_sum(stream, sum, a.scratch);
     });
     return plan;
-  }
-
- private:
-  static bool is_column_sum(const CompileView& view, int op) {
-    const Operator& reduce = view.op(op);
-    if (reduce.kind() != DN_OPERATOR_REDUCE) return false;
-    const auto& attributes = reduce.attributes<dn_reduce_attributes>();
-    const DType dtype = view.tensor(reduce.output(0)).dtype;
-    return attributes.mode == DN_REDUCE_SUM && attributes.axes == 1 &&
-           (dtype == DN_DTYPE_F32 || dtype == DN_DTYPE_BF16 || dtype == DN_DTYPE_F16);
   }
 };
 

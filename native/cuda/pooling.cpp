@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "cuda/channel_layout.h"
-#include "cuda/relu_pattern.h"
+#include "engine/patterns.h"
 
 namespace dn::cuda {
 

@@ -16,7 +16,6 @@ set(DN_CUDA_HOST_SOURCES
   layout.cpp
   matmul.cpp
   pooling.cpp
-  relu_pattern.cpp
   optimizer.cpp
   pointwise.cpp
   random.cpp

@@ -1,6 +1,6 @@
-#include "cuda/relu_pattern.h"
+#include "engine/patterns.h"
 
-namespace dn::cuda {
+namespace dn {
 
 namespace {
 
@@ -19,6 +19,14 @@ int only_output(Expression e) {
 
 bool is_zero(const dn_instruction& i) {
   return i.opcode == DN_OPCODE_CONSTANT && i.value == 0;
+}
+
+bool is_input(const dn_instruction& i, int index) {
+  return i.opcode == DN_OPCODE_INPUT && i.a == index;
+}
+
+bool same(const dn_instruction& i, int opcode, int a, int b) {
+  return i.opcode == opcode && i.a == a && i.b == b;
 }
 
 // One or two inputs added.
@@ -49,7 +57,37 @@ bool alike(const CompileView& view, int a, int b) {
   return left.dtype == right.dtype && left.shape == right.shape;
 }
 
+bool is_column_sum(const Operator& op) {
+  if (op.kind() != DN_OPERATOR_REDUCE) return false;
+  const auto& attributes = op.attributes<dn_reduce_attributes>();
+  return attributes.mode == DN_REDUCE_SUM && attributes.axes == 1;
+}
+
 }  // namespace
+
+bool is_relu(Expression e) {
+  return e.size() == 4 && is_input(e[0], 0) && is_zero(e[1]) && same(e[2], DN_OPCODE_MAX, 0, 1) &&
+         same(e[3], DN_OPCODE_OUTPUT, 2, 0);
+}
+
+bool is_relu_gradient(Expression e) {
+  return e.size() == 6 && is_input(e[0], 0) && is_input(e[1], 1) && is_zero(e[2]) &&
+         same(e[3], DN_OPCODE_GT, 1, 2) && same(e[4], DN_OPCODE_MUL, 0, 3) &&
+         same(e[5], DN_OPCODE_OUTPUT, 4, 0);
+}
+
+std::optional<int> bias_gradient_of(const CompileView& view, int product) {
+  const Operator& op = view.op(product);
+  const auto& attributes = op.attributes<dn_matmul_attributes>();
+  const int gradient = op.input(0);
+  if (!attributes.transpose_a || attributes.transpose_b || op.has_input(2) ||
+      !op.expression().empty() || view.tensor(gradient).shape.rank() != 2 ||
+      view.tensor(op.input(1)).shape.rank() != 2)
+    return {};
+  for (int consumer : view.tensor(gradient).consumers)
+    if (consumer > product && is_column_sum(view.op(consumer))) return consumer;
+  return {};
+}
 
 std::optional<ReluAfter> relu_after(const CompileView& view, int tensor) {
   const TensorDeclaration& x = view.tensor(tensor);
@@ -98,4 +136,4 @@ std::optional<ReluGradientOf> relu_gradient_of(const CompileView& view, int inde
   return found;
 }
 
-}  // namespace dn::cuda
+}  // namespace dn

@@ -1,0 +1,35 @@
+// Groups of operators that devices like to do at once, and the expressions that they recognise.
+#pragma once
+
+#include <optional>
+
+#include "engine/candidate.h"
+
+namespace dn {
+
+// max(input 0, 0).
+DN_API bool is_relu(std::span<const dn_instruction> expression);
+// input 0 * (input 1 > 0).
+DN_API bool is_relu_gradient(std::span<const dn_instruction> expression);
+
+// A pointwise operator y = x + residual, relu(x) or relu(x + residual), the only reader of x.
+struct ReluAfter {
+  int op;
+  int output;         // tensor y
+  int residual = -1;  // tensor, of the shape and type of x; -1: none
+  bool relu = false;
+};
+DN_API std::optional<ReluAfter> relu_after(const CompileView& view, int tensor);
+
+// A pointwise operator gradient * (y > 0) or (gradient + other) * (y > 0), all of one shape and type.
+struct ReluGradientOf {
+  int gradient, y, output;  // tensors
+  int other = -1;
+};
+DN_API std::optional<ReluGradientOf> relu_gradient_of(const CompileView& view, int op);
+
+// For a product g^T x, the gradient of a linear layer's weight: the operator behind it that sums g over
+// its rows, the gradient of the bias.
+DN_API std::optional<int> bias_gradient_of(const CompileView& view, int product);
+
+}  // namespace dn
