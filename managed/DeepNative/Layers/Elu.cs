@@ -10,5 +10,5 @@ namespace DeepNative.Layers;
 public sealed class Elu(float alpha = 1f) : Layer
 {
     /// <inheritdoc/>
-    protected override Value Build(Value input) => Pointwise.Elu(input, alpha);
+    protected override Value Build(Value input) => Activations.Elu(input, alpha);
 }

@@ -7,5 +7,5 @@ namespace DeepNative.Layers;
 public sealed class LeakyReLU(float slope = 0.01f) : Layer
 {
     /// <inheritdoc/>
-    protected override Value Build(Value input) => Pointwise.LeakyRelu(input, slope);
+    protected override Value Build(Value input) => Activations.LeakyRelu(input, slope);
 }

@@ -6,5 +6,5 @@ namespace DeepNative.Layers;
 public sealed class ReLU : Layer
 {
     /// <inheritdoc/>
-    protected override Value Build(Value input) => Pointwise.Relu(input);
+    protected override Value Build(Value input) => Activations.Relu(input);
 }

@@ -2,9 +2,10 @@ using DeepNative.Operators;
 
 namespace DeepNative.Layers;
 
-/// <summary>output = ln(1 + exp(input)), of every element, without overflow.</summary>
-public sealed class Softplus : Layer
+/// <summary>output = ln(1 + exp(beta * input)) / beta, of every element, without overflow.</summary>
+/// <param name="beta">The steepness, above 0.</param>
+public sealed class Softplus(float beta = 1f) : Layer
 {
     /// <inheritdoc/>
-    protected override Value Build(Value input) => Pointwise.Softplus(input);
+    protected override Value Build(Value input) => Activations.Softplus(input, beta);
 }

@@ -10,15 +10,6 @@ namespace DeepNative.Operators;
 /// <remarks>All throw <see cref="ShapeException"/> where shapes do not broadcast.</remarks>
 public static class Pointwise
 {
-    private static readonly Expression _relu = Compose(1, (e, x) => [e.Binary(Opcode.Max, x[0], e.Constant(0f))]);
-    private static readonly Expression _reluGradient = Compose(2, (e, x) => [e.Mul(x[0], e.Binary(Opcode.Gt, x[1], e.Constant(0f)))]);
-
-    /// <summary>max(x, 0) over one input: the form that the engine joins with pooling and convolution.</summary>
-    internal static Expression ReluExpression => _relu;
-
-    /// <summary>g * (y &gt; 0) over the gradient and the output of relu.</summary>
-    internal static Expression ReluGradientExpression => _reluGradient;
-
     /// <summary>left + right.</summary>
     /// <param name="left">Any shape.</param>
     /// <param name="right">A shape that broadcasts with it.</param>
@@ -175,58 +166,6 @@ public static class Pointwise
     /// <returns>The same shape.</returns>
     public static Value Floor(Value x) => Unary(nameof(Floor), Opcode.Floor, x);
 
-    /// <summary>max(x, 0); NaN stays NaN. Its gradient is g * (y > 0).</summary>
-    /// <param name="x">Any shape.</param>
-    /// <returns>The same shape.</returns>
-    public static Value Relu(Value x) => Apply(nameof(Relu), x, _relu, _reluGradient);
-
-    /// <summary>x above 0, slope * x elsewhere.</summary>
-    /// <param name="x">Any shape.</param>
-    /// <param name="slope">The slope below 0.</param>
-    /// <returns>The same shape.</returns>
-    public static Value LeakyRelu(Value x, float slope = 0.01f)
-    {
-        var expression = Compose(1, (e, v) => [e.Select(e.Binary(Opcode.Gt, v[0], e.Constant(0f)), v[0], e.Mul(v[0], e.Constant(slope)))]);
-
-        // The output has the input's sign only for a slope above 0; it stands in for the input there.
-        var gradient = slope > 0f
-            ? Compose(2, (e, v) => [e.Mul(v[0], e.Select(e.Binary(Opcode.Gt, v[1], e.Constant(0f)), e.Constant(1f), e.Constant(slope)))])
-            : null;
-        return Apply(nameof(LeakyRelu), x, expression, gradient);
-    }
-
-    /// <summary>x above 0, alpha * (exp(x) - 1) elsewhere (Clevert, Unterthiner, Hochreiter: "ELU", 2016).</summary>
-    /// <param name="x">Any shape.</param>
-    /// <param name="alpha">Minus the limit at minus infinity; above 0.</param>
-    /// <returns>The same shape.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">alpha is not above 0.</exception>
-    public static Value Elu(Value x, float alpha = 1f)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(alpha);
-        var expression = Compose(1, (e, v) =>
-            [e.Select(e.Binary(Opcode.Gt, v[0], e.Constant(0f)), v[0], e.Mul(e.Unary(Opcode.Expm1, v[0]), e.Constant(alpha)))]);
-        var gradient = Compose(2, (e, v) =>
-            [e.Mul(v[0], e.Select(e.Binary(Opcode.Gt, v[1], e.Constant(0f)), e.Constant(1f), e.Add(v[1], e.Constant(alpha))))]);
-        return Apply(nameof(Elu), x, expression, gradient);
-    }
-
-    /// <summary>ln(1 + exp(x)), as max(x, 0) + ln(1 + exp(-|x|)), which does not overflow.</summary>
-    /// <param name="x">Any shape.</param>
-    /// <returns>The same shape.</returns>
-    public static Value Softplus(Value x)
-    {
-        var expression = Compose(1, (e, v) =>
-        {
-            var tail = e.Unary(Opcode.Log1p, e.Unary(Opcode.Exp, e.Unary(Opcode.Neg, e.Unary(Opcode.Abs, v[0]))));
-            return [e.Add(e.Binary(Opcode.Max, v[0], e.Constant(0f)), tail)];
-        });
-
-        // sigmoid(x) = 1 - exp(-y)
-        var gradient = Compose(2, (e, v) =>
-            [e.Mul(v[0], e.Unary(Opcode.Neg, e.Unary(Opcode.Expm1, e.Unary(Opcode.Neg, v[1]))))]);
-        return Apply(nameof(Softplus), x, expression, gradient);
-    }
-
     /// <summary>
     /// The same numbers in another data type: rounded to nearest even, saturated. Gradients pass between
     /// floating-point types.
@@ -253,19 +192,16 @@ public static class Pointwise
         return builder.Build(outputs(builder, inputs));
     }
 
-    private static Value Unary(string name, Opcode opcode, Value x) =>
-        Apply(name, x, Compose(1, (e, v) => [e.Unary(opcode, v[0])]), null);
+    private static Value Unary(string name, Opcode opcode, Value x)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        return PointwiseNode.Create(x.Graph, name, Compose(1, (e, v) => [e.Unary(opcode, v[0])]), [x]);
+    }
 
     private static Value Binary(string name, Opcode opcode, Value left, Value right)
     {
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
         return PointwiseNode.Create(left.Graph, name, Compose(2, (e, v) => [e.Binary(opcode, v[0], v[1])]), [left, right]);
-    }
-
-    private static Value Apply(string name, Value x, Expression expression, Expression? derivativeByOutput)
-    {
-        ArgumentNullException.ThrowIfNull(x);
-        return PointwiseNode.Create(x.Graph, name, expression, [x], derivativeByOutput: derivativeByOutput);
     }
 }

@@ -6,14 +6,14 @@ namespace DeepNative.Operators;
 internal sealed class PointwiseNode : Node
 {
     private readonly string _operatorName;
-    private readonly Expression? _derivativeByOutput;
+    private readonly Expression? _gradient;
 
     private PointwiseNode(
-        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value> inputs, Shape shape, ReadOnlySpan<DType> dtypes, Expression? derivativeByOutput)
+        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value> inputs, Shape shape, ReadOnlySpan<DType> dtypes, Expression? gradient)
         : base(graph, [.. inputs])
     {
         _operatorName = operatorName;
-        _derivativeByOutput = derivativeByOutput;
+        _gradient = gradient;
         Expression = expression;
         foreach (var dtype in dtypes) AddOutput(dtype, shape);
     }
@@ -32,18 +32,18 @@ internal sealed class PointwiseNode : Node
     /// <param name="expression">The expression.</param>
     /// <param name="inputs">Its inputs; null where the expression does not use one.</param>
     /// <param name="dtype">The output's data type.</param>
-    /// <param name="derivativeByOutput">
-    /// For an expression of one input: its gradient as an expression of the output's gradient (input 0) and
-    /// the output (input 1), where that is better than the generic rules.
+    /// <param name="gradient">
+    /// For an expression of one input: its gradient as an expression of the output's gradient (input 0), the
+    /// output (input 1) and the input (input 2), where that is better than the generic rules.
     /// </param>
     public static Value Create(
-        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? derivativeByOutput = null)
+        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? gradient = null)
     {
         var shape = BroadcastShape(graph, operatorName, inputs);
         var (normal, used) = Normalize(expression, inputs, shape);
         if (normal.IsCopy && used[0].Shape == shape && used[0].DType == dtype) return used[0];
         if (used.Length == 0 && dtype == DType.Float32) return graph.Constant(normal.Instructions[0].Value);
-        return graph.Add(new PointwiseNode(graph, operatorName, normal, used, shape, [dtype], derivativeByOutput)).Outputs[0];
+        return graph.Add(new PointwiseNode(graph, operatorName, normal, used, shape, [dtype], gradient)).Outputs[0];
     }
 
     /// <summary>
@@ -120,8 +120,8 @@ internal sealed class PointwiseNode : Node
         for (var i = 0; i < gradients.Length; i++)
         {
             if (!context.Needs(i)) continue;
-            var gradient = _derivativeByOutput is not null
-                ? Create(Graph, OperatorName, _derivativeByOutput, [terms[0], Outputs[0]])
+            var gradient = _gradient is not null
+                ? Create(Graph, OperatorName, _gradient, [terms[0], Outputs[0], Inputs[0]])
                 : ExpressionDerivative.Build(Expression, gradients.Length, i, hasGradient) is { } expression
                     ? Create(Graph, OperatorName, expression, [.. terms])
                     : null;

@@ -159,7 +159,7 @@ internal sealed class CompiledProgramTests
         var weight = new Tensor(device, DType.Float32, [4, 8]);
         var graph = new Graph(training: false, "linear");
         using (graph.Scope("fc1"))
-            graph.Store(Pointwise.Relu(MatMul.Multiply(graph.Bind(x, "x"), graph.Bind(weight, "weight"), transposeB: true)), y);
+            graph.Store(Activations.Relu(MatMul.Multiply(graph.Bind(x, "x"), graph.Bind(weight, "weight"), transposeB: true)), y);
         return graph.Compile(device);
     }
 }

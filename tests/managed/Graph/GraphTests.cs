@@ -63,13 +63,13 @@ internal sealed class GraphTests
         using (graph.Scope("block2"))
         {
             using (graph.Scope("")) Assert.That(graph.ScopeName, Is.EqualTo("block2"));
-            using (graph.Scope("relu")) inner = Pointwise.Relu(x);
+            using (graph.Scope("relu")) inner = Activations.Relu(x);
             Assert.That(graph.ScopeName, Is.EqualTo("block2"));
         }
 
         Assert.That(graph.ScopeName, Is.Empty);
         Assert.That(inner.Name, Is.EqualTo("block2.relu"));
-        Assert.That(Pointwise.Relu(x).Name, Is.EqualTo("Relu"));
+        Assert.That(Activations.Relu(x).Name, Is.EqualTo("Relu"));
         var gradient = graph.Gradients(Reduce.Sum(inner * inner), [x])[0];
         Assert.That(gradient.Name, Is.EqualTo("block2.relu.backward"));
     }
@@ -160,7 +160,7 @@ internal sealed class GraphTests
     {
         var builder = new CaseBuilder(device: null);
         var x = builder.Input([4, 3]);
-        builder.Store("y", Pointwise.Relu(Pointwise.Tanh(x) * 2f) + 1f);
+        builder.Store("y", Activations.Relu(Pointwise.Tanh(x) * 2f) + 1f);
         var before = builder.Graph.Nodes.Select(node => (node, node.Order, node.Inputs.Count, node.Outputs.Count)).ToArray();
         GraphPlan.Of(builder.Graph).Optimize();
         var after = builder.Graph.Nodes.Select(node => (node, node.Order, node.Inputs.Count, node.Outputs.Count)).ToArray();

@@ -13,7 +13,7 @@ internal sealed class PassTests
         var b = new CaseBuilder(device: null);
         var x = b.Input([3]);
         _ = Pointwise.Exp(Pointwise.Tanh(x));
-        b.Store("y", Pointwise.Relu(x));
+        b.Store("y", Activations.Relu(x));
         Assert.That(Operators(b), Is.EqualTo(new[] { "Relu", "Store" }));
     }
 
@@ -46,7 +46,7 @@ internal sealed class PassTests
     {
         var b = new CaseBuilder(device: null);
         var (x, y) = (b.Input([3, 4]), b.Input([4]));
-        b.Store("z", Pointwise.Relu(Pointwise.Tanh(x * 2f + y) - 0.5f) * x);
+        b.Store("z", Activations.Relu(Pointwise.Tanh(x * 2f + y) - 0.5f) * x);
         Assert.That(Operators(b), Has.Length.EqualTo(2));
     }
 
@@ -88,10 +88,10 @@ internal sealed class PassTests
     public void Products_and_convolutions_take_in_what_follows()
     {
         var b = new CaseBuilder(device: null);
-        var hidden = Pointwise.Relu(MatMul.Multiply(b.Input([6, 8]), b.Input([5, 8]), transposeB: true, bias: b.Input([5])));
+        var hidden = Activations.Relu(MatMul.Multiply(b.Input([6, 8]), b.Input([5, 8]), transposeB: true, bias: b.Input([5])));
         b.Store("y", hidden);
         var image = b.Input([2, 3, 6, 6]);
-        b.Store("z", Pointwise.Relu(Convolution.Conv2d(image, b.Input([3, 3, 3, 3]), b.Input([3]), new ConvGeometry { Padding = 1 }) + image));
+        b.Store("z", Activations.Relu(Convolution.Conv2d(image, b.Input([3, 3, 3, 3]), b.Input([3]), new ConvGeometry { Padding = 1 }) + image));
         Assert.That(Operators(b), Is.EqualTo(new[] { "MatMul", "Store", "Conv2d", "Store" }));
     }
 
@@ -101,7 +101,7 @@ internal sealed class PassTests
         var b = new CaseBuilder(device: null);
         var product = MatMul.Multiply(b.Input([6, 8]), b.Input([8, 5]));
         b.Store("x", product);
-        b.Store("y", Pointwise.Relu(product));
+        b.Store("y", Activations.Relu(product));
         Assert.That(Plan(b).Nodes.OfType<MatMulNode>().Single().Epilogue, Is.Null);
     }
 
@@ -119,10 +119,10 @@ internal sealed class PassTests
 
         var x = b.Input([10, 1, 28, 28], differentiable: false);
         var h = Convolution.Conv2d(x, Weight(32, 1, 5, 5), Weight(32));
-        h = Pointwise.Relu(Pooling.MaxPool2d(h, new PoolGeometry(3)));
+        h = Activations.Relu(Pooling.MaxPool2d(h, new PoolGeometry(3)));
         h = Convolution.Conv2d(h, Weight(64, 32, 5, 5), Weight(64));
-        h = Reshape.Flatten(Pointwise.Relu(Pooling.MaxPool2d(h, new PoolGeometry(2))));
-        h = Pointwise.Relu(MatMul.Multiply(h, Weight(200, 256), transposeB: true, bias: Weight(200)));
+        h = Reshape.Flatten(Activations.Relu(Pooling.MaxPool2d(h, new PoolGeometry(2))));
+        h = Activations.Relu(MatMul.Multiply(h, Weight(200, 256), transposeB: true, bias: Weight(200)));
         h = MatMul.Multiply(h, Weight(10, 200), transposeB: true, bias: Weight(10));
         var loss = Softmax.CrossEntropy(h, b.Indices(DType.Int32, [10], 10));
         b.Store("loss", loss);
@@ -138,7 +138,7 @@ internal sealed class PassTests
         var nodes = plan.Nodes.Where(node => node is not BoundNode).ToArray();
         Assert.That(nodes.Select(node => node.OperatorName), Is.EqualTo(expected));
         var relus = nodes.OfType<PointwiseNode>().Select(node => node.Expression).ToArray();
-        Assert.That(relus, Is.EqualTo(new[] { Pointwise.ReluExpression, Pointwise.ReluExpression, Pointwise.ReluGradientExpression, Pointwise.ReluGradientExpression }));
+        Assert.That(relus, Is.EqualTo(new[] { Activations.ReluExpression, Activations.ReluExpression, Activations.ReluGradientExpression, Activations.ReluGradientExpression }));
         var backward = nodes.OfType<ConvolutionWeightNode>().ToArray();
         Assert.That(backward.Select(node => node.Outputs.Count), Is.EqualTo(new[] { 2, 2 }), "weight and bias together");
         Assert.That(nodes.OfType<ConvolutionDataNode>().Count(), Is.EqualTo(1), "the image needs no gradient");

@@ -41,7 +41,7 @@ internal static class RandomPrograms
                     values.Add(Reduce.Mean(Any(), [0], keepDims: true) + Any());
                     break;
                 case 5:
-                    values.Add(Pointwise.Relu(Any()));
+                    values.Add(Activations.Relu(Any()));
                     break;
                 case 6:
                     values.Add(Any() - Any());

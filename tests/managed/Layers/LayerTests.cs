@@ -60,8 +60,16 @@ internal sealed class LayerTests
         yield return Case(new Flatten(), [2, 3, 8, 6], [2, 144]);
         yield return Case(new Linear(5, 7), [2, 5], [2, 7]);
         yield return Case(new Dropout(), [2, 5], [2, 5]);
-        foreach (var layer in new Layer[] { new Identity(), new Sigmoid(), new Tanh(), new ReLU(), new LeakyReLU(), new Elu(), new Softplus() })
+        yield return Case(new Maxout(4), [2, 8, 3], [2, 2, 3]);
+        foreach (var layer in new Layer[]
+        {
+            new Celu(), new Elu(), new Gelu(), new HardSigmoid(), new HardSwish(), new HardTanh(), new Heaviside(), new Identity(), new LeakyReLU(), new LogSigmoid(), new LogSoftmax(),
+            new Mish(), new PReLU(), new PReLU(5), new ReLU(), new ReLU6(), new Selu(), new Sigmoid(), new Silu(), new Softmax(), new Softplus(), new Softsign(),
+            new Tanh(),
+        })
+        {
             yield return Case(layer, [2, 5], [2, 5]);
+        }
 
         static TestCaseData Case(Layer layer, Shape input, Shape output) =>
             new TestCaseData(layer, input, output).SetArgDisplayNames($"{layer.Kind} {input}");
@@ -87,6 +95,7 @@ internal sealed class LayerTests
         yield return Case(new AvgPool2d(2), [2, 8], "AvgPool2d", "(N, C, H, W)");
         yield return Case(new GlobalAvgPool(), [2, 8], "GlobalAvgPool", "(N, C, H, W)");
         yield return Case(new BatchNorm(4), [2, 3, 5, 5], "BatchNorm", "(N, 4, ...)");
+        yield return Case(new PReLU(4), [2, 3, 5, 5], "PReLU", "(N, 4, ...)");
 
         static TestCaseData Case(Layer layer, Shape input, string kind, string expected) =>
             new TestCaseData(layer, input, kind, expected).SetArgDisplayNames($"{kind} {input}");

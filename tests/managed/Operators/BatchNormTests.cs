@@ -8,7 +8,7 @@ internal sealed class BatchNormCases : IOperatorCases
 
     public static IEnumerable<OperatorCase> Cases => _shapes.SelectMany(shape => new[] { Training(shape, 0.1f), Inference(shape) })
         .Append(Training([3, 2, 4], momentum: 1f))
-        .Append(new OperatorCase("training, then relu", b => Pointwise.Relu(Training([4, 3, 5], 0.1f).Build(b))));
+        .Append(new OperatorCase("training, then relu", b => Activations.Relu(Training([4, 3, 5], 0.1f).Build(b))));
 
     public static IEnumerable<BadCase> BadCases =>
     [

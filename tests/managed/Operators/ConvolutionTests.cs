@@ -31,14 +31,14 @@ internal sealed class ConvolutionCases : IOperatorCases
         get
         {
             foreach (var (name, x, weight, bias, geometry) in _sizes) yield return Case(name, x, weight, bias, geometry);
-            yield return new OperatorCase("then relu", b => Sized(b, Pointwise.Relu(Convolution.Conv2d(b.Input([2, 3, 6, 6]), b.Input([4, 3, 3, 3]), b.Input([4])))));
+            yield return new OperatorCase("then relu", b => Sized(b, Activations.Relu(Convolution.Conv2d(b.Input([2, 3, 6, 6]), b.Input([4, 3, 3, 3]), b.Input([4])))));
             yield return new OperatorCase("then plus a residual and relu", b =>
-                Sized(b, Pointwise.Relu(Convolution.Conv2d(b.Input([2, 3, 6, 6]), b.Input([3, 3, 3, 3]), b.Input([3]), new ConvGeometry { Padding = 1 }) + b.Input([2, 3, 6, 6]))));
+                Sized(b, Activations.Relu(Convolution.Conv2d(b.Input([2, 3, 6, 6]), b.Input([3, 3, 3, 3]), b.Input([3]), new ConvGeometry { Padding = 1 }) + b.Input([2, 3, 6, 6]))));
             yield return new OperatorCase("then max pooling and relu", b =>
             {
                 b.DerivativeOrder = 1;
                 var y = Convolution.Conv2d(b.Input([4, 1, 12, 12]), b.Input([8, 1, 5, 5]), b.Input([8]));
-                return Sized(b, Pointwise.Relu(Pooling.MaxPool2d(y, new PoolGeometry(2))));
+                return Sized(b, Activations.Relu(Pooling.MaxPool2d(y, new PoolGeometry(2))));
             });
             yield return new OperatorCase("transposed", b => Sized(b, Convolution.Transposed(b.Input([2, 3, 4, 5]), b.Input([3, 4, 3, 3]), b.Input([4]))));
             yield return new OperatorCase("transposed with stride", b =>

@@ -16,14 +16,14 @@ internal sealed class ExpressionTests
     [Test]
     public void Relu_and_its_gradient_are_the_lists_that_the_engine_looks_for()
     {
-        Assert.That(Pointwise.ReluExpression.ToString(), Is.EqualTo("v0 = input 0; v1 = 0; v2 = Max 0 1 0; output 0 = v2"));
-        Assert.That(Pointwise.ReluGradientExpression.ToString(), Is.EqualTo("v0 = input 0; v1 = input 1; v2 = 0; v3 = Gt 1 2 0; v4 = Mul 0 3 0; output 0 = v4"));
+        Assert.That(Activations.ReluExpression.ToString(), Is.EqualTo("v0 = input 0; v1 = 0; v2 = Max 0 1 0; output 0 = v2"));
+        Assert.That(Activations.ReluGradientExpression.ToString(), Is.EqualTo("v0 = input 0; v1 = input 1; v2 = 0; v3 = Gt 1 2 0; v4 = Mul 0 3 0; output 0 = v4"));
     }
 
     [Test]
     public void The_generic_rule_gives_relu_the_same_gradient()
     {
-        var derivative = ExpressionDerivative.Build(Pointwise.ReluExpression, 1, 0, [true])!;
+        var derivative = ExpressionDerivative.Build(Activations.ReluExpression, 1, 0, [true])!;
         Assert.That(derivative.ToString(), Is.EqualTo("v0 = input 0; v1 = input 2; v2 = 0; v3 = Gt 1 2 0; v4 = Mul 0 3 0; output 0 = v4"), "input 2 is the output");
     }
 

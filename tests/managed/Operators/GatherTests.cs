@@ -34,7 +34,7 @@ internal sealed class GatherCases : IOperatorCases
             yield return new OperatorCase("rows of a computed table", b =>
             {
                 b.HasDerivative = false;
-                return Pointwise.Relu(Gather.Rows(b.Input([5, 4]) * 2f, b.Indices(DType.Int32, [6], 5))) + 1f;
+                return Activations.Relu(Gather.Rows(b.Input([5, 4]) * 2f, b.Indices(DType.Int32, [6], 5))) + 1f;
             });
         }
     }

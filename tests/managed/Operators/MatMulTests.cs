@@ -30,7 +30,7 @@ internal sealed class MatMulCases : IOperatorCases
                 yield return Case([], [3], 2, 4, 5, ta, tb, hasBias: false);
             }
 
-            yield return new OperatorCase("linear, relu", b => Sized(b, 20, Pointwise.Relu(Linear(b, 6, 20, 9))));
+            yield return new OperatorCase("linear, relu", b => Sized(b, 20, Activations.Relu(Linear(b, 6, 20, 9))));
             yield return new OperatorCase("linear, sigmoid, times a third", b => Sized(b, 20, Pointwise.Sigmoid(Linear(b, 6, 20, 9)) * b.Input([6, 9])));
             yield return new OperatorCase("linear, plus a row", b => Sized(b, 20, Linear(b, 6, 20, 9) + b.Input([9])));
             yield return new OperatorCase("linear, gelu", b =>
@@ -38,7 +38,7 @@ internal sealed class MatMulCases : IOperatorCases
                 var x = Linear(b, 5, 20, 8);
                 return Sized(b, 80, 0.5f * x * (1f + Pointwise.Erf(x * 0.70710678f)));
             });
-            yield return new OperatorCase("two layers", b => Sized(b, 80, Linear(b, Pointwise.Relu(Linear(b, 6, 20, 9)), 4)));
+            yield return new OperatorCase("two layers", b => Sized(b, 80, Linear(b, Activations.Relu(Linear(b, 6, 20, 9)), 4)));
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class RandomCases : IOperatorCases
         {
             b.MayBeZero = true;
             var x = b.Input([5, 8]);
-            return Pointwise.Relu(x) * DeepNative.Operators.Random.Bernoulli(State(b), [5, 8], 0.6f) * (1f / 0.6f);
+            return Activations.Relu(x) * DeepNative.Operators.Random.Bernoulli(State(b), [5, 8], 0.6f) * (1f / 0.6f);
         }),
     ];
 

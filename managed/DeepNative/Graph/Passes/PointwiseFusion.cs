@@ -28,8 +28,8 @@ internal sealed class PointwiseFusion : IGraphPass
     /// <summary>Whether the engine looks for this very node next to a pooling.</summary>
     internal static bool BelongsToPooling(GraphPlan plan, PointwiseNode node)
     {
-        if (node.Expression.Equals(Pointwise.ReluExpression)) return node.Inputs[0]!.Producer is PoolingNode;
-        return node.Expression.Equals(Pointwise.ReluGradientExpression)
+        if (node.Expression.Equals(Activations.ReluExpression)) return node.Inputs[0]!.Producer is PoolingNode;
+        return node.Expression.Equals(Activations.ReluGradientExpression)
             && plan.Readers(node.Outputs[0]) is [PoolingBackwardNode];
     }
 
