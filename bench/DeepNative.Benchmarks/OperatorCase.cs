@@ -1,77 +1,69 @@
-using DeepNative.Interop;
+using System.Text.Json;
 
 namespace DeepNative.Benchmarks;
 
-/// <summary>One operator on tensors of given shapes.</summary>
-/// <param name="Name">Shown in the table.</param>
-/// <param name="Operations">Floating-point operations of the plain algorithm; 0 when memory bounds the time.</param>
-/// <param name="Bytes">Bytes read and written at the least.</param>
-/// <param name="Build">Adds the operator to a program.</param>
-public sealed record OperatorCase(string Name, long Operations, long Bytes, Action<OperatorProgram> Build)
+/// <summary>One pass of a line of operators.json, which bench/compare and the peer read too.</summary>
+/// <param name="json">The line.</param>
+/// <param name="pass">
+/// "forward"; "backward NAMES", the gradients of these inputs alone; "train", both, of all inputs; "update",
+/// an optimiser's step.
+/// </param>
+public sealed class OperatorCase(JsonElement json, string pass)
 {
-    public override string ToString() => Name;
-}
+    /// <summary>Every pass of every line.</summary>
+    public static IReadOnlyList<OperatorCase> All { get; } = Load();
 
-/// <summary>A program of one operator whose tensors are all bound and hold ordinary numbers.</summary>
-public sealed unsafe class OperatorProgram : IDisposable
-{
-    private readonly DeviceHandle _device;
-    private readonly ProgramHandle _program;
-    private readonly List<TensorHandle> _tensors = [];
-    private readonly Random _random = new(1);
+    /// <summary>What is computed, a key of <see cref="OperatorTable"/>.</summary>
+    public string Operator { get; } = json.GetProperty("op").GetString()!;
 
-    public OperatorProgram(string device, OperatorCase operatorCase)
+    /// <summary>Which part of it.</summary>
+    public string Pass { get; } = pass;
+
+    /// <summary>The inputs' shapes, by name.</summary>
+    public IReadOnlyDictionary<string, Shape> Inputs { get; } =
+        json.GetProperty("in").EnumerateObject().ToDictionary(input => input.Name, input => ToShape(input.Value));
+
+    /// <summary>Whether gradients are computed.</summary>
+    public bool HasGradients => Pass.StartsWith("backward", StringComparison.Ordinal) || Pass == "train";
+
+    /// <summary>Whether the result is computed.</summary>
+    public bool HasResult => Pass is "forward" or "train";
+
+    /// <summary>The inputs whose gradients are computed; null: all.</summary>
+    public IReadOnlyList<string>? Wanted =>
+        Pass.StartsWith("backward ", StringComparison.Ordinal) ? Pass["backward ".Length..].Split(',') : null;
+
+    /// <summary>Whether the line has an attribute.</summary>
+    public bool Has(string name) => json.TryGetProperty(name, out _);
+
+    /// <summary>A whole number.</summary>
+    public int Whole(string name, int missing = 0) => json.TryGetProperty(name, out var value) ? value.GetInt32() : missing;
+
+    /// <summary>A number.</summary>
+    public float Real(string name, float missing = 0f) => json.TryGetProperty(name, out var value) ? value.GetSingle() : missing;
+
+    /// <summary>A list of whole numbers.</summary>
+    public int[] Wholes(string name) => [.. json.GetProperty(name).EnumerateArray().Select(value => value.GetInt32())];
+
+    /// <summary>A text.</summary>
+    public string Text(string name) => json.GetProperty(name).GetString()!;
+
+    /// <summary>A list of shapes.</summary>
+    public Shape[] Shapes(string name) => [.. json.GetProperty(name).EnumerateArray().Select(ToShape)];
+
+    /// <summary>How reports name it.</summary>
+    public override string ToString() => $"{Operator} {Text("name")}, {Pass}";
+
+    private static Shape ToShape(JsonElement extents) => new([.. extents.EnumerateArray().Select(extent => extent.GetInt64())]);
+
+    private static OperatorCase[] Load()
     {
-        ArgumentNullException.ThrowIfNull(operatorCase);
-        _device = Native.DeviceOpen(device, null);
-        _program = Native.ProgramCreate(_device, operatorCase.Name);
-        operatorCase.Build(this);
-        Native.ProgramCompile(_program, null);
-    }
-
-    /// <summary>The devices of this machine that can be opened.</summary>
-    public static IEnumerable<string> Devices =>
-        Enumerable.Range(0, Native.DeviceCount()).Select(Native.DeviceDescribe)
-                  .Where(info => info.Available == 1).Select(info => info.Name.ToString());
-
-    /// <summary>Runs the operator and waits for it.</summary>
-    public void Run()
-    {
-        Native.ProgramRun(_program);
-        Native.DeviceSynchronize(_device);
-    }
-
-    public void Dispose()
-    {
-        _program.Dispose();
-        _tensors.ForEach(t => t.Dispose());
-        _device.Dispose();
-    }
-
-    /// <summary>Adds a float32 tensor, uniform in [-1, 1).</summary>
-    internal int Tensor(params ReadOnlySpan<long> dims)
-    {
-        var count = 1L;
-        foreach (var extent in dims)
-            count *= extent;
-        var values = new float[count];
-        foreach (ref var value in values.AsSpan())
-            value = _random.NextSingle() * 2 - 1;
-        return Add(Interop.DType.Float32, dims, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()));
-    }
-
-    /// <summary>Adds a uint8 tensor of zeros, for the taps of a pooling.</summary>
-    internal int Taps(params ReadOnlySpan<long> dims) => Add(Interop.DType.UInt8, dims, []);
-
-    internal void Operator<TAttributes>(OperatorKind kind, in TAttributes attributes, ReadOnlySpan<int> inputs, ReadOnlySpan<int> outputs)
-        where TAttributes : unmanaged => Native.ProgramOperator(_program, kind, null, in attributes, inputs, outputs);
-
-    private int Add(Interop.DType dType, ReadOnlySpan<long> dims, ReadOnlySpan<byte> data)
-    {
-        var tensor = Native.TensorCreate(_device, dType, dims);
-        _tensors.Add(tensor);
-        if (data.Length > 0)
-            Native.TensorWrite(tensor, data);
-        return Native.ProgramBind(_program, tensor, $"tensor{_tensors.Count}");
+        using var stream = typeof(OperatorCase).Assembly.GetManifestResourceStream("operators.json")!;
+        return
+        [
+            .. from line in JsonDocument.Parse(stream).RootElement.EnumerateArray()
+               from pass in line.GetProperty("pass").EnumerateArray()
+               select new OperatorCase(line, pass.GetString()!),
+        ];
     }
 }

@@ -5,7 +5,7 @@ using BenchmarkDotNet.Running;
 
 namespace DeepNative.Benchmarks;
 
-/// <summary>Floating-point operations per second for cases that state them, else bytes read and written per second.</summary>
+/// <summary>Floating-point operations per second for cases whose kernels have some, else bytes read and written per second.</summary>
 internal sealed class RateColumn : IColumn
 {
     public string Id => nameof(RateColumn);
@@ -33,12 +33,21 @@ internal sealed class RateColumn : IColumn
 
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style)
     {
-        if (Case(benchmarkCase) is not { } work || summary[benchmarkCase]?.ResultStatistics is not { } statistics)
+        if (Case(benchmarkCase) is not { } operatorCase || summary[benchmarkCase]?.ResultStatistics is not { } statistics)
             return "-";
+        var (operations, bytes) = Work(operatorCase);
         // Work per nanosecond is 10^9 of it per second.
-        return work.Operations > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{work.Operations / statistics.Median:F1} GFLOP/s")
-            : string.Create(CultureInfo.InvariantCulture, $"{work.Bytes / statistics.Median:F2} GB/s");
+        return operations > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{operations / statistics.Median:F1} GFLOP/s")
+            : string.Create(CultureInfo.InvariantCulture, $"{bytes / statistics.Median:F2} GB/s");
+    }
+
+    // Those of the kernels that the CPU would take; they are of the plain algorithm, whatever the device.
+    private static (long Operations, long Bytes) Work(OperatorCase operatorCase)
+    {
+        using var device = Device.Open("cpu");
+        using var program = new OperatorProgram(device, operatorCase);
+        return (program.Kernels.Sum(kernel => kernel.Operations), program.Kernels.Sum(kernel => kernel.Bytes));
     }
 
     private static OperatorCase? Case(BenchmarkCase benchmark) =>

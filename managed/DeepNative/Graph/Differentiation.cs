@@ -3,28 +3,23 @@ using DeepNative.Operators;
 namespace DeepNative;
 
 /// <summary>
-/// Reverse-mode differentiation: walks the nodes between the given values and the loss backwards in
+/// Reverse-mode differentiation: walks the nodes between the given values and the output backwards in
 /// program order and asks each for its derivative.
 /// </summary>
 internal sealed class Differentiation
 {
     private readonly Graph _graph;
-    private readonly Value _loss;
+    private readonly Value _output;
+    private readonly Value _gradOutput;
     private readonly Value[] _targets;
     private readonly HashSet<Value> _dependents;
     private readonly Dictionary<Value, Value> _gradients = [];
 
-    public Differentiation(Graph graph, Value loss, ReadOnlySpan<Value> withRespectTo)
+    public Differentiation(Graph graph, Value output, Value gradOutput, ReadOnlySpan<Value> withRespectTo)
     {
-        if (loss.Shape.Rank != 0 || loss.DType != DType.Float32)
-        {
-            throw graph.Mismatch(
-                "Gradients", "Float32 ()", $"{loss.DType} {loss.Shape}",
-                $"the loss '{loss.Name}' is {loss.DType} {loss.Shape}, expected one float32 number of shape ()");
-        }
-
         _graph = graph;
-        _loss = loss;
+        _output = output;
+        _gradOutput = gradOutput;
         _targets = withRespectTo.ToArray();
         _dependents = [.. _targets];
     }
@@ -33,7 +28,7 @@ internal sealed class Differentiation
     {
         var count = _graph.Nodes.Count;
         for (var i = 0; i < count; i++) MarkDependents(_graph.Nodes[i]);
-        _gradients[_loss] = _graph.Constant(1f);
+        _gradients[_output] = _gradOutput;
         for (var i = count - 1; i >= 0; i--) Differentiate(_graph.Nodes[i]);
         return Array.ConvertAll(_targets, GradientOf);
     }
@@ -86,5 +81,5 @@ internal sealed class Differentiation
     private Value GradientOf(Value target) =>
         _gradients.TryGetValue(target, out var gradient)
             ? gradient
-            : throw new ArgumentException($"the loss '{_loss.Name}' does not depend on '{target.Name}'.");
+            : throw new ArgumentException($"'{_output.Name}' does not depend on '{target.Name}'.");
 }

@@ -131,7 +131,39 @@ public sealed class Graph
     public IReadOnlyList<Value> Gradients(Value loss, ReadOnlySpan<Value> withRespectTo)
     {
         ArgumentNullException.ThrowIfNull(loss);
-        return new Differentiation(this, loss, withRespectTo).Run();
+        if (loss.Shape.Rank != 0 || loss.DType != DType.Float32)
+        {
+            throw this.Mismatch(
+                "Gradients", "Float32 ()", $"{loss.DType} {loss.Shape}",
+                $"the loss '{loss.Name}' is {loss.DType} {loss.Shape}, expected one float32 number of shape ()");
+        }
+
+        return new Differentiation(this, loss, Constant(1f), withRespectTo).Run();
+    }
+
+    /// <summary>
+    /// A vector times the Jacobian: the gradients of the sum of <paramref name="gradOutput"/> *
+    /// <paramref name="output"/>, with gradOutput taken as constant.
+    /// </summary>
+    /// <param name="output">A float32 value of any shape.</param>
+    /// <param name="gradOutput">The gradient by it of what follows, of its shape.</param>
+    /// <param name="withRespectTo">The values to differentiate by.</param>
+    /// <returns>One gradient for each, of its shape.</returns>
+    /// <exception cref="ShapeException">gradOutput has another shape or data type than the output.</exception>
+    /// <exception cref="ArgumentException">The output does not depend on one of the values; it is named.</exception>
+    /// <exception cref="NotSupportedException">An operator on the way has no derivative; its layer is named.</exception>
+    public IReadOnlyList<Value> Gradients(Value output, Value gradOutput, ReadOnlySpan<Value> withRespectTo)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(gradOutput);
+        if (output.Shape != gradOutput.Shape || output.DType != DType.Float32 || gradOutput.DType != DType.Float32)
+        {
+            throw this.Mismatch(
+                "Gradients", $"Float32 {output.Shape}", $"{gradOutput.DType} {gradOutput.Shape}",
+                $"the gradient '{gradOutput.Name}' is {gradOutput.DType} {gradOutput.Shape}, the output '{output.Name}' is {output.DType} {output.Shape}; both must be float32 of one shape");
+        }
+
+        return new Differentiation(this, output, gradOutput, withRespectTo).Run();
     }
 
     /// <summary>Names the nodes added until it is disposed: scopes nest, "block2" then "conv1" gives "block2.conv1".</summary>

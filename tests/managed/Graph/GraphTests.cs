@@ -144,6 +144,20 @@ internal sealed class GraphTests
     }
 
     [Test]
+    public void A_given_gradient_takes_the_place_of_the_loss()
+    {
+        var builder = new CaseBuilder(device: null);
+        var x = builder.Given(DType.Float32, [2], [3, -2]);
+        var gradOutput = builder.Given(DType.Float32, [2], [10, 100]);
+        builder.Store("gradient", builder.Graph.Gradients(x * x, gradOutput, [x])[0]);
+        Assert.That(OperatorChecks.Run(builder.Graph.Nodes, builder)["gradient"], Is.EqualTo(new double[] { 60, -400 }));
+        var scalar = builder.Given(DType.Float32, Shape.Scalar, [1]);
+        Assert.That(
+            () => builder.Graph.Gradients(x * x, scalar, [x]),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("is Float32 (), the output 'Multiply' is Float32 (2)"));
+    }
+
+    [Test]
     public void Integers_and_random_numbers_have_no_gradient()
     {
         var builder = new CaseBuilder(device: null);

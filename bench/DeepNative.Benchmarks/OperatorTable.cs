@@ -1,0 +1,116 @@
+using DeepNative.Operators;
+
+namespace DeepNative.Benchmarks;
+
+/// <summary>How each operator of operators.json is written with the library; bench/peers/operators.py is its twin.</summary>
+public static class OperatorTable
+{
+    private static readonly Dictionary<string, Func<CaseTensors, Value?>> _builders = new()
+    {
+        ["conv1d"] = t => Convolution.Apply(t.Input("x"), t.Input("weight"), t.Optional("bias"), Window(t.Case)),
+        ["conv2d"] = t => Convolution.Conv2d(t.Input("x"), t.Input("weight"), t.Optional("bias"), Window(t.Case)),
+        ["conv_transpose2d"] = t => Convolution.Transposed(t.Input("x"), t.Input("weight"), t.Optional("bias"), Window(t.Case)),
+        ["linear"] = t => MatMul.Multiply(t.Input("x"), t.Input("weight"), transposeB: true, bias: t.Optional("bias")),
+        ["matmul"] = t => MatMul.Multiply(t.Input("a"), t.Input("b"), transposeB: t.Case.Has("transpose_b")),
+
+        ["max_pool2d"] = t => Pooling.MaxPool2d(t.Input("x"), PoolWindow(t.Case)),
+        ["avg_pool2d"] = t => Pooling.AvgPool2d(t.Input("x"), PoolWindow(t.Case)),
+        ["global_avg_pool"] = t => Pooling.GlobalAvgPool(t.Input("x")),
+
+        ["batch_norm"] = t => BatchNorm.Training(t.Input("x"), t.Input("weight"), t.Input("bias"), Mean(t), Variance(t)),
+        ["batch_norm_inference"] = t => BatchNorm.Inference(t.Input("x"), t.Input("weight"), t.Input("bias"), Mean(t), Variance(t)),
+
+        ["relu"] = t => Pointwise.Relu(t.Input("x")),
+        ["leaky_relu"] = t => Pointwise.LeakyRelu(t.Input("x")),
+        ["elu"] = t => Pointwise.Elu(t.Input("x")),
+        ["sigmoid"] = t => Pointwise.Sigmoid(t.Input("x")),
+        ["tanh"] = t => Pointwise.Tanh(t.Input("x")),
+        ["softplus"] = t => Pointwise.Softplus(t.Input("x")),
+        ["exp"] = t => Pointwise.Exp(t.Input("x")),
+        ["log"] = t => Pointwise.Log(t.Input("x")),
+        ["sqrt"] = t => Pointwise.Sqrt(t.Input("x")),
+        ["add"] = t => t.Input("a") + t.Input("b"),
+        ["multiply"] = t => t.Input("a") * t.Input("b"),
+        ["power"] = t => Pointwise.Power(t.Input("a"), t.Input("b")),
+        ["add_relu"] = t => Pointwise.Relu(t.Input("a") + t.Input("b")),
+        ["cast"] = t => Pointwise.Cast(t.Input("x"), DType.BFloat16),
+        ["copy"] = t => t.Input("x"),
+
+        ["sum"] = t => Reduce.Sum(t.Input("x"), t.Case.Wholes("axes")),
+        ["mean"] = t => Reduce.Mean(t.Input("x"), t.Case.Wholes("axes")),
+        ["max"] = t => Reduce.Max(t.Input("x"), t.Case.Wholes("axes")),
+        ["argmax"] = t => Reduce.ArgMax(t.Input("x"), t.Case.Wholes("axes")[0]),
+
+        ["softmax"] = t => Softmax.Apply(t.Input("x"), t.Case.Whole("axis")),
+        ["log_softmax"] = t => Softmax.Log(t.Input("x"), t.Case.Whole("axis")),
+        ["cross_entropy"] = t => Softmax.CrossEntropy(t.Input("x"), t.Indices("labels")),
+        ["mse_loss"] = t =>
+        {
+            var difference = t.Input("x") - t.Floats("target", t.Case.Inputs["target"]);
+            return Reduce.Mean(difference * difference);
+        },
+
+        ["dropout"] = t =>
+        {
+            var (x, kept) = (t.Input("x"), 1f - t.Case.Real("p"));
+            return x * Operators.Random.Bernoulli(t.RandomState(), x.Shape, kept) * (1f / kept);
+        },
+        ["uniform"] = t => Operators.Random.Uniform(t.RandomState(), Extents(t)),
+        ["normal"] = t => Operators.Random.Normal(t.RandomState(), Extents(t)),
+
+        ["gather_rows"] = t => Gather.Rows(t.Input("x"), t.Indices("indices")),
+
+        ["sgd"] = t => Update(t, (rate, weights, gradients, states) => Optimizer.Sgd(rate, weights, gradients, states(), momentum: 0.9f)),
+        ["adam"] = t => Update(t, (rate, weights, gradients, states) =>
+            Optimizer.Adam(rate, Step(t), weights, gradients, states(), states())),
+        ["adamw"] = t => Update(t, (rate, weights, gradients, states) =>
+            Optimizer.Adam(rate, Step(t), weights, gradients, states(), states(), weightDecay: 0.01f, decoupled: true)),
+    };
+
+    private delegate void Rule(Value learningRate, Value[] weights, Value[] gradients, Func<Value[]> states);
+
+    /// <summary>Whether the library has an operator.</summary>
+    public static bool Has(string name) => _builders.ContainsKey(name);
+
+    /// <summary>Adds the case's operators and results to its graph.</summary>
+    public static void Build(CaseTensors tensors)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        if (_builders[tensors.Case.Operator](tensors) is not { } result) return;
+        if (tensors.Case.HasResult) tensors.Store(result);
+        if (!tensors.Case.HasGradients) return;
+        var gradients = result.Shape.Rank == 0
+            ? tensors.Graph.Gradients(result, tensors.Wanted)
+            : tensors.Graph.Gradients(result, tensors.Floats("grad_output", result.Shape), tensors.Wanted);
+        foreach (var gradient in gradients) tensors.Store(gradient);
+    }
+
+    private static ConvGeometry Window(OperatorCase c) => new()
+    {
+        Stride = c.Whole("stride", 1),
+        Padding = c.Whole("padding"),
+        Dilation = c.Whole("dilation", 1),
+        Groups = c.Whole("groups", 1),
+    };
+
+    private static PoolGeometry PoolWindow(OperatorCase c) =>
+        new(c.Whole("kernel")) { Stride = c.Whole("stride"), Padding = c.Whole("padding") };
+
+    private static Value Mean(CaseTensors t) => t.Floats("running_mean", t.Case.Inputs["running_mean"]);
+
+    private static Value Variance(CaseTensors t) => t.Floats("running_var", t.Case.Inputs["running_var"], 0.5f, 1.5f);
+
+    private static Shape Extents(CaseTensors t) => new([.. t.Case.Wholes("shape").Select(extent => (long)extent)]);
+
+    private static Value Step(CaseTensors t) => t.Given<long>("step", DType.Int64, Shape.Scalar, [0]);
+
+    private static Value? Update(CaseTensors t, Rule rule)
+    {
+        var shapes = t.Case.Shapes("parameters");
+        var rate = t.Given<float>("learning_rate", DType.Float32, Shape.Scalar, [1e-6f]);
+        rule(rate, All("weight", -1f), All("gradient", -1f), () => All("state", 0f));
+        return null;
+
+        Value[] All(string name, float low) => [.. shapes.Select((shape, i) => t.Floats($"{name}{i}", shape, low))];
+    }
+}
