@@ -108,12 +108,37 @@ void max_backward(const Geometry& g, const float* dy, const Tap* tap, float* dx,
       for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
         const int64_t at = plane * g.out_size() + position * block;
         for (int64_t c = 0; c < block; ++c) {
-          int64_t which = tap[at + c];
-          const int64_t s = which % g.kernel[2];
-          which /= g.kernel[2];
-          const int64_t r = which % g.kernel[1], t = which / g.kernel[1];
-          const int64_t from = ((start[0] + t) * g.in[1] + start[1] + r) * g.in[2] + start[2] + s;
-          target[from * block + c] += dy[at + c];
+          const int64_t to = place_of(g, start, tap[at + c]);
+          if (to >= 0) target[to * block + c] += dy[at + c];
+        }
+      });
+    }
+  });
+}
+
+// The place of a given tap in a plane; -1 where it names no element of the input.
+int64_t place_of(const Geometry& g, const int64_t (&start)[3], int64_t tap) {
+  int64_t at[3];
+  at[2] = start[2] + tap % g.kernel[2];
+  at[1] = start[1] + tap / g.kernel[2] % g.kernel[1];
+  at[0] = start[0] + tap / g.kernel[2] / g.kernel[1];
+  if (tap < 0 || tap >= g.window()) return -1;
+  for (int i = 0; i < 3; ++i)
+    if (at[i] < 0 || at[i] >= g.in[i]) return -1;
+  return (at[0] * g.in[1] + at[1]) * g.in[2] + at[2];
+}
+
+template <typename Tap>
+void tap_forward(const Geometry& g, const float* x, const Tap* tap, float* y, int threads) {
+  const int64_t block = g.x.block;
+  parallel(threads, g.planes(), g.planes() * g.out_size(), [&](int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; ++plane) {
+      const float* source = x + plane * g.in_size();
+      for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
+        const int64_t at = plane * g.out_size() + position * block;
+        for (int64_t c = 0; c < block; ++c) {
+          const int64_t from = place_of(g, start, tap[at + c]);
+          y[at + c] = from < 0 ? 0.0f : source[from * block + c];
         }
       });
     }
@@ -172,6 +197,17 @@ KernelPlan plan_forward(const CompileView& view, const Operator& op) {
   KernelPlan plan;
   plan.inputs = {{x, layout}};
   plan.outputs = {{y, like(layout, small)}};
+  if (attributes.mode == DN_POOLING_TAP) {
+    const DType dtype = view.tensor(op.input(1)).dtype;
+    plan.inputs.push_back({op.input(1), like(layout, small, dtype)});
+    plan.kernel = make_kernel([=](const Arguments& a) {
+      if (dtype == DN_DTYPE_U8)
+        tap_forward(g, in(a, 0), static_cast<const uint8_t*>(a.inputs[1]), out(a, 0), threads);
+      else
+        tap_forward(g, in(a, 0), static_cast<const int32_t*>(a.inputs[1]), out(a, 0), threads);
+    });
+    return plan;
+  }
   if (attributes.mode != DN_POOLING_MAX) {
     plan.kernel =
         make_kernel([=](const Arguments& a) { average_forward(g, in(a, 0), out(a, 0), threads); });
@@ -227,7 +263,8 @@ KernelPlan plan(const CompileView& view, int op) {
              : plan_backward(view, operation);
 }
 
-const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, refuse_other_than_float32, plan});
+const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, refuse_other_than_float32,
+                                plan});
 
 }  // namespace
 

@@ -100,6 +100,23 @@ KernelPlan plan_backward(const CompileView& view, int index,
   return plan;
 }
 
+KernelPlan plan_tap(const CompileView& view, int index) {
+  const Operator& op = view.op(index);
+  const int x = op.input(0), tap = op.input(1), y = op.output(0);
+  // As in backward: the forward pass has arranged the taps.
+  const LayoutRef layout = positions_of(view.tensor(tap).shape) == 1 ? working_layout(view, x)
+                                                                     : working_layout(view, tap);
+  const PoolingGeometry g =
+      geometry_of(attributes_of(op), view.tensor(x), view.tensor(y).shape, layout);
+  KernelPlan plan;
+  plan.inputs = {slot_like(view, x, layout), slot_like(view, tap, layout)};
+  plan.outputs = {slot_like(view, y, layout)};
+  plan.kernel = make_launcher(view, [=](cudaStream_t stream, const Arguments& a) {
+    pooling_tap(stream, {g, a.inputs[0], a.inputs[1], a.outputs[0]});
+  });
+  return plan;
+}
+
 bool is_max(const Operator& op, int direction) {
   return op.kind() == DN_OPERATOR_POOLING && attributes_of(op).mode == DN_POOLING_MAX &&
          attributes_of(op).direction == direction;
@@ -152,8 +169,10 @@ class MaxPoolingReluBackward final : public Candidate {
 };
 
 KernelPlan plan(const CompileView& view, int op) {
-  return attributes_of(view.op(op)).direction == DN_FORWARD ? plan_forward(view, op, {})
-                                                            : plan_backward(view, op, {});
+  const auto& attributes = attributes_of(view.op(op));
+  if (attributes.mode == DN_POOLING_TAP) return plan_tap(view, op);
+  return attributes.direction == DN_FORWARD ? plan_forward(view, op, {})
+                                            : plan_backward(view, op, {});
 }
 
 const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, refuse, plan});

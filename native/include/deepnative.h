@@ -397,11 +397,11 @@ typedef enum dn_pooling_mode {
   DN_POOLING_MAX = 1,            /* outside = -inf; ties: the lowest tap; NaN wins */
   DN_POOLING_AVERAGE = 2,        /* divides by the taps inside the input */
   DN_POOLING_AVERAGE_PADDED = 3, /* divides by the size of the window */
-  DN_POOLING_TAP = 4             /* takes the element at a given tap: the transpose of max's backward */
+  DN_POOLING_TAP = 4             /* takes the element at a given tap: the transpose of max's backward; forward only */
 } dn_pooling_mode;
 
 /* tap: the winning position inside the window, row-major; u8 where the window has at most 256
- * positions, else i32. Windows that lie wholly in the padding are refused. */
+ * positions, else i32. Windows that lie wholly in the padding are refused. A given tap that names no element of x counts for nothing. */
 typedef struct dn_pooling_attributes {
   int32_t struct_size;
   int32_t direction;    /* DN_FORWARD or DN_BACKWARD_DATA */

@@ -222,7 +222,7 @@ internal enum PoolingMode
     Average = 2,
     /// <summary>Divides by the size of the window.</summary>
     AveragePadded = 3,
-    /// <summary>Takes the element at a given tap: the transpose of max's backward.</summary>
+    /// <summary>Takes the element at a given tap: the transpose of max's backward; forward only.</summary>
     Tap = 4,
 }
 

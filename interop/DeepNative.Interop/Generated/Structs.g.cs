@@ -177,7 +177,7 @@ internal unsafe struct ConvolutionAttributes
 }
 
 /// <summary>tap: the winning position inside the window, row-major; u8 where the window has at most 256
-/// positions, else i32. Windows that lie wholly in the padding are refused.</summary>
+/// positions, else i32. Windows that lie wholly in the padding are refused. A given tap that names no element of x counts for nothing.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct PoolingAttributes
 {

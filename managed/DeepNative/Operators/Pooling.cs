@@ -15,6 +15,86 @@ public static class Pooling
     /// <returns>(N, C, P, Q).</returns>
     public static Value MaxPool2d(Value x, PoolGeometry geometry) => TwoDimensional(PoolingMode.Max, x, geometry);
 
+    /// <summary><see cref="Max"/>, and where in its window each maximum stands.</summary>
+    /// <param name="x">(N, C, spatial...).</param>
+    /// <param name="geometry">The window.</param>
+    /// <returns>
+    /// The maxima, and as large their taps: positions in the window, counted row-major; <see cref="DType.UInt8"/>
+    /// where the window has at most 256 positions, else <see cref="DType.Int32"/>.
+    /// </returns>
+    public static (Value Y, Value Taps) MaxWithTaps(Value x, PoolGeometry geometry)
+    {
+        var y = Max(x, geometry);
+        return (y, y.Producer!.Outputs[1]);
+    }
+
+    /// <summary><see cref="MaxWithTaps"/> of images.</summary>
+    /// <param name="x">(N, C, H, W).</param>
+    /// <param name="geometry">The window.</param>
+    /// <returns>The maxima and their taps, (N, C, P, Q).</returns>
+    public static (Value Y, Value Taps) MaxPool2dWithTaps(Value x, PoolGeometry geometry)
+    {
+        var y = MaxPool2d(x, geometry);
+        return (y, y.Producer!.Outputs[1]);
+    }
+
+    /// <summary>
+    /// Puts each element back where its maximum stood; elsewhere the output is 0 (Zeiler, Fergus: "Visualizing and
+    /// understanding convolutional networks", 2014).
+    /// </summary>
+    /// <remarks>
+    /// It is max pooling's derivative applied to <paramref name="x"/>, so elements that overlapping windows put to
+    /// one place add up; PyTorch keeps one of them. A tap that names no element of the output counts for nothing.
+    /// </remarks>
+    /// <param name="x">(N, C, P, Q), float32.</param>
+    /// <param name="taps">(N, C, P, Q), of <see cref="MaxPool2dWithTaps"/> with the same geometry.</param>
+    /// <param name="geometry">The window of the max pooling.</param>
+    /// <param name="outputSize">(H, W) of the max pooling's input; null: the smallest that fits.</param>
+    /// <returns>(N, C, H, W).</returns>
+    /// <exception cref="ShapeException">The shapes or data types do not fit.</exception>
+    public static Value MaxUnpool2d(Value x, Value taps, PoolGeometry geometry, Shape? outputSize = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        x.Graph.CheckRank("MaxUnpool2d", "input", x, 4);
+        return MaxUnpool(x, taps, geometry, outputSize);
+    }
+
+    /// <summary><see cref="MaxUnpool2d"/> over as many spatial axes as the input has.</summary>
+    /// <param name="x">(N, C, spatial...), float32.</param>
+    /// <param name="taps">As large, of <see cref="MaxWithTaps"/> with the same geometry.</param>
+    /// <param name="geometry">The window of the max pooling.</param>
+    /// <param name="outputSize">The spatial extents of the max pooling's input; null: the smallest that fit.</param>
+    /// <returns>(N, C, spatial...).</returns>
+    /// <exception cref="ShapeException">The shapes or data types do not fit.</exception>
+    public static Value MaxUnpool(Value x, Value taps, PoolGeometry geometry, Shape? outputSize = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(taps);
+        ArgumentNullException.ThrowIfNull(geometry);
+        var graph = x.Graph;
+        var rank = SpatialRank("MaxUnpool", x);
+        var name = $"MaxUnpool{rank}d";
+        graph.CheckDType(name, "input", x, DType.Float32);
+        var window = PoolWindow.Of(graph, name, PoolingMode.Max, geometry, rank);
+        graph.CheckDType(name, "taps", taps, window.TapType);
+        graph.CheckShape(name, "taps", taps, x.Shape);
+        if (outputSize is { } size && size.Rank != rank)
+            throw graph.Mismatch(name, $"{rank} extents", $"{size.Rank} extents", $"outputSize is {size}, expected {rank} extents; input is {x.Shape}");
+        var shape = x.Shape;
+        for (var axis = 0; axis < rank; axis++)
+            shape = shape.With(axis + 2, outputSize?[axis] ?? Math.Max(1, window.InputExtent(axis, x.Shape[axis + 2])));
+        var pooled = window.OutputShape(graph, name, shape);
+        if (pooled != x.Shape)
+        {
+            throw graph.Mismatch(
+                name, $"{pooled}", $"{x.Shape}",
+                $"input is {x.Shape}, but max pooling {shape} gives {pooled}; kernel {window.Kernel}, stride {window.Stride}, "
+                + $"padding {window.PaddingBegin} and {window.PaddingEnd}");
+        }
+
+        return graph.Add(new PoolingBackwardNode(name, x, taps, window, shape)).Outputs[0];
+    }
+
     /// <summary>The mean of each window.</summary>
     /// <param name="x">(N, C, H, W).</param>
     /// <param name="geometry">The window.</param>
@@ -68,39 +148,8 @@ public static class Pooling
         var rank = SpatialRank(title, x);
         var name = $"{title}{rank}d";
         graph.CheckDType(name, "input", x, DType.Float32);
-        var window = new PoolWindow(
-            mode,
-            geometry.Kernel.Resolve(graph, name, "kernel", rank, 1),
-            geometry.Stride.Resolve(graph, name, "stride", rank, 1),
-            geometry.PaddingBegin.Resolve(graph, name, "padding", rank, 0),
-            geometry.PaddingEnd.Resolve(graph, name, "padding", rank, 0));
-        var shape = x.Shape;
-        for (var axis = 0; axis < rank; axis++)
-        {
-            var extent = x.Shape[axis + 2];
-            var slack = extent + window.PaddingBegin[axis] + window.PaddingEnd[axis] - window.Kernel[axis];
-            var count = slack < 0 ? 0 : slack / window.Stride[axis] + 1;
-            if (count < 1)
-            {
-                throw graph.Mismatch(
-                    name, "a window inside the padded input", $"{x.Shape}",
-                    $"the window {window.Kernel} does not fit on axis {axis + 2}; "
-                    + $"input is {x.Shape}, padding {window.PaddingBegin} and {window.PaddingEnd}");
-            }
-
-            var last = (count - 1) * window.Stride[axis] - window.PaddingBegin[axis];
-            if (window.PaddingBegin[axis] >= window.Kernel[axis] || last >= extent)
-            {
-                throw graph.Mismatch(
-                    name, "padding below the kernel", $"padding {window.PaddingBegin} and {window.PaddingEnd}",
-                    $"a window lies wholly in the padding of axis {axis + 2}; "
-                    + $"kernel {window.Kernel}, padding {window.PaddingBegin} and {window.PaddingEnd}, input is {x.Shape}");
-            }
-
-            shape = shape.With(axis + 2, count);
-        }
-
-        return graph.Add(new PoolingNode(name, x, window, shape)).Outputs[0];
+        var window = PoolWindow.Of(graph, name, mode, geometry, rank);
+        return graph.Add(new PoolingNode(name, x, window, window.OutputShape(graph, name, x.Shape))).Outputs[0];
     }
 
     private static int SpatialRank(string name, Value x)
@@ -126,6 +175,54 @@ public static class Pooling
 /// <summary>A checked window: each shape has one entry for each spatial axis.</summary>
 internal sealed record PoolWindow(PoolingMode Mode, Shape Kernel, Shape Stride, Shape PaddingBegin, Shape PaddingEnd)
 {
+    // As the engine: one byte where the window's positions fit in it.
+    private const int ByteTaps = 256;
+
+    public DType TapType => Kernel.Count <= ByteTaps ? DType.UInt8 : DType.Int32;
+
+    public static PoolWindow Of(Graph graph, string operatorName, PoolingMode mode, PoolGeometry geometry, int spatialRank) => new(
+        mode,
+        geometry.Kernel.Resolve(graph, operatorName, "kernel", spatialRank, 1),
+        geometry.Stride.Resolve(graph, operatorName, "stride", spatialRank, 1),
+        geometry.PaddingBegin.Resolve(graph, operatorName, "padding", spatialRank, 0),
+        geometry.PaddingEnd.Resolve(graph, operatorName, "padding", spatialRank, 0));
+
+    /// <summary>The smallest input extent that gives this output extent; may be below 1.</summary>
+    public long InputExtent(int axis, long output) =>
+        (output - 1) * Stride[axis] + Kernel[axis] - PaddingBegin[axis] - PaddingEnd[axis];
+
+    /// <summary>The shape of the windows' results.</summary>
+    public Shape OutputShape(Graph graph, string operatorName, Shape x)
+    {
+        var shape = x;
+        for (var axis = 0; axis < Kernel.Rank; axis++)
+        {
+            var extent = x[axis + 2];
+            var slack = extent + PaddingBegin[axis] + PaddingEnd[axis] - Kernel[axis];
+            var count = slack < 0 ? 0 : slack / Stride[axis] + 1;
+            if (count < 1)
+            {
+                throw graph.Mismatch(
+                    operatorName, "a window inside the padded input", $"{x}",
+                    $"the window {Kernel} does not fit on axis {axis + 2}; "
+                    + $"input is {x}, padding {PaddingBegin} and {PaddingEnd}");
+            }
+
+            var last = (count - 1) * Stride[axis] - PaddingBegin[axis];
+            if (PaddingBegin[axis] >= Kernel[axis] || last >= extent)
+            {
+                throw graph.Mismatch(
+                    operatorName, "padding below the kernel", $"padding {PaddingBegin} and {PaddingEnd}",
+                    $"a window lies wholly in the padding of axis {axis + 2}; "
+                    + $"kernel {Kernel}, padding {PaddingBegin} and {PaddingEnd}, input is {x}");
+            }
+
+            shape = shape.With(axis + 2, count);
+        }
+
+        return shape;
+    }
+
     public void Emit(ProgramWriter writer, Node node, Direction direction)
     {
         var attributes = new PoolingAttributes { Direction = direction, Mode = Mode, SpatialRank = Kernel.Rank };
@@ -140,9 +237,6 @@ internal sealed record PoolWindow(PoolingMode Mode, Shape Kernel, Shape Stride, 
 /// <summary>Forward: input x; outputs y, and for max the winning tap of each window.</summary>
 internal sealed class PoolingNode : Node
 {
-    // As the engine: one byte where the window's positions fit in it.
-    private const int ByteTaps = 256;
-
     private readonly string _operatorName;
 
     public PoolingNode(string operatorName, Value x, PoolWindow window, Shape shape)
@@ -151,7 +245,7 @@ internal sealed class PoolingNode : Node
         _operatorName = operatorName;
         Window = window;
         AddOutput(DType.Float32, shape);
-        if (window.Mode == PoolingMode.Max) AddOutput(window.Kernel.Count <= ByteTaps ? DType.UInt8 : DType.Int32, shape);
+        if (window.Mode == PoolingMode.Max) AddOutput(window.TapType, shape);
     }
 
     public PoolWindow Window { get; }
@@ -191,13 +285,42 @@ internal sealed class PoolingBackwardNode : Node
 
     public override object? Attributes => (Window, Outputs[0].Shape);
 
-    // Averages are linear, so their second derivative is the average again; a gather by tap has no operator.
+    // Linear: an average's derivative is the average again, a maximum's takes what stands at the taps.
     public override Value?[] Derivative(DerivativeContext context)
     {
         if (context.GradOutput(0) is not { } gradOutput) return new Value?[Inputs.Count];
-        if (Window.Mode == PoolingMode.Max) throw NoDerivative("of a max pooling's gradient");
+        if (Window.Mode == PoolingMode.Max)
+            return [Graph.Add(new PoolingTapNode(OperatorName, gradOutput, Inputs[1]!, Window with { Mode = PoolingMode.Tap }, Inputs[0]!.Shape)).Outputs[0], null];
         return [Graph.Add(new PoolingNode(OperatorName, gradOutput, Window, Inputs[0]!.Shape)).Outputs[0]];
     }
 
     public override void Emit(ProgramWriter writer) => Window.Emit(writer, this, Direction.BackwardData);
+}
+
+/// <summary>What stands at a given tap of each window: inputs x, taps; output y.</summary>
+internal sealed class PoolingTapNode : Node
+{
+    private readonly string _operatorName;
+
+    public PoolingTapNode(string operatorName, Value x, Value taps, PoolWindow window, Shape shape)
+        : base(x.Graph, x, taps)
+    {
+        _operatorName = operatorName;
+        Window = window;
+        AddOutput(DType.Float32, shape);
+    }
+
+    public PoolWindow Window { get; }
+
+    public override string OperatorName => _operatorName;
+
+    public override object? Attributes => Window;
+
+    public override Value?[] Derivative(DerivativeContext context)
+    {
+        if (context.GradOutput(0) is not { } gradOutput) return new Value?[2];
+        return [Graph.Add(new PoolingBackwardNode(OperatorName, gradOutput, Inputs[1]!, Window with { Mode = PoolingMode.Max }, Inputs[0]!.Shape)).Outputs[0], null];
+    }
+
+    public override void Emit(ProgramWriter writer) => Window.Emit(writer, this, Direction.Forward);
 }

@@ -1,10 +1,12 @@
-// pooling_{forward,backward}: windowed maximum or mean over up to three axes, channels last or
-// row-major.
+// pooling_{forward,backward,tap}: windowed maximum or mean over up to three axes, and the element at a
+// given tap of each window; channels last or row-major.
 // Math      max: y[p] = max over taps t of x[p * stride - begin + t]; outside = -inf; NaN wins;
 // ties:
 //           the lowest tap; [relu after it]. average: the mean over the taps inside, or over all.
 //           backward: dx[i] = sum over the windows p that cover i of dy[p] (max: where tap[p] is
 //           i's place in p; times y > 0 where a relu followed) or dy[p] / count(p), p ascending.
+//           tap: y[p] = x[p * stride - begin + tap[p]], the transpose of max's backward; 0 where the
+//           tap names no element.
 // Tensors   x, dx (N, spatial, C) or (N, C, spatial) T | y, dy (N, spatial', C) or (N, C, spatial')
 // T
 //           | tap as y, u8 or i32. Disjoint.
@@ -63,6 +65,30 @@ __global__ void __launch_bounds__(kThreads, 3)
     const float count = divisor(g, start);
     DN_UNROLL for (int i = 0; i < kVec; ++i) sum[i] /= count;
     store_floats(static_cast<T*>(p.y) + element(g, g.out_positions(), n, at.position, c), sum);
+  });
+}
+
+template <typename T, int kVec, typename Tap>
+__global__ void __launch_bounds__(kThreads, 3) pooling_tap_kernel(PoolingTap p, Walk walk) {
+  const PoolingGeometry& g = p.geometry;
+  const T* x = static_cast<const T*>(p.x);
+  const int slice = g.kernel[1] * g.kernel[2];
+  for_positions<kVec>(g, walk, [&](int64_t n, const Point& at, int c) {
+    const int64_t to = element(g, g.out_positions(), n, at.position, c);
+    const Vector<Tap, kVec> taps = load_vector<kVec>(static_cast<const Tap*>(p.tap) + to);
+    Vector<T, kVec> y;
+    DN_UNROLL for (int i = 0; i < kVec; ++i) {
+      const int tap = (int)taps.at[i], t = tap / slice, rest = tap - t * slice;
+      const int r = rest / g.kernel[2], s = rest - r * g.kernel[2];
+      const int depth = at.of[0] * g.stride[0] - g.begin[0] + t;
+      const int row = at.of[1] * g.stride[1] - g.begin[1] + r;
+      const int column = at.of[2] * g.stride[2] - g.begin[2] + s;
+      const bool inside = tap >= 0 && t < g.kernel[0] && depth >= 0 && depth < g.in[0] &&
+                          row >= 0 && row < g.in[1] && column >= 0 && column < g.in[2];
+      const int position = (depth * g.in[1] + row) * g.in[2] + column;
+      y.at[i] = inside ? x[element(g, g.in_positions(), n, position, c + i)] : from_float<T>(0.0f);
+    }
+    store_vector(static_cast<T*>(p.y) + to, y);
   });
 }
 
@@ -272,6 +298,22 @@ void pooling_forward(cudaStream_t stream, const PoolingForward& p) {
     else
       launch(stream, "pooling_max_forward", pooling_max_forward_kernel<T, kVec, int32_t>, l.grid,
              l.block, 0, p, l.walk);
+  });
+}
+
+void pooling_tap(cudaStream_t stream, const PoolingTap& p) {
+  const PoolingGeometry& g = p.geometry;
+  if (g.batch == 0 || g.channels == 0) return;
+  with_instance(g, aligned16(p.x) && aligned16(p.y) && aligned16(p.tap), [&](auto tag, auto vec) {
+    using T = typename decltype(tag)::type;
+    constexpr int kVec = decltype(vec)::value;
+    const Launch l = launch_for(g, g.out, kVec);
+    if (g.tap_dtype == DN_DTYPE_U8)
+      launch(stream, "pooling_tap", pooling_tap_kernel<T, kVec, uint8_t>, l.grid, l.block, 0, p,
+             l.walk);
+    else
+      launch(stream, "pooling_tap", pooling_tap_kernel<T, kVec, int32_t>, l.grid, l.block, 0, p,
+             l.walk);
   });
 }
 

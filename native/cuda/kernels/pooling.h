@@ -28,6 +28,14 @@ struct PoolingForward {
   int32_t relu;  // max only: y = relu(maximum)
 };
 
+// The element of x at the tap of each window; 0 where a tap names none.
+struct PoolingTap {
+  PoolingGeometry geometry;
+  const void* x;
+  const void* tap;
+  void* y;
+};
+
 struct PoolingBackward {
   PoolingGeometry geometry;
   const void* dy;
@@ -40,6 +48,7 @@ struct PoolingBackward {
 constexpr int64_t kMaxPoolingSample = (int64_t{1} << 31) - 1;
 
 void pooling_forward(cudaStream_t stream, const PoolingForward& p);
+void pooling_tap(cudaStream_t stream, const PoolingTap& p);
 void pooling_backward(cudaStream_t stream, const PoolingBackward& p);
 
 }  // namespace dn::cuda

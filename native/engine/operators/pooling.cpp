@@ -10,12 +10,15 @@ void check(const OperatorView& view) {
   const auto& attributes = view.op().attributes<dn_pooling_attributes>();
   const bool forward = attributes.direction == DN_FORWARD;
   const bool max = attributes.mode == DN_POOLING_MAX;
+  const bool take = attributes.mode == DN_POOLING_TAP;
   view.require(forward || attributes.direction == DN_BACKWARD_DATA, "direction is ",
                attributes.direction, ", expected 1 or 2");
-  view.require(attributes.mode >= DN_POOLING_MAX && attributes.mode <= DN_POOLING_AVERAGE_PADDED,
-               "mode is ", attributes.mode, ", expected 1 to 3");
+  view.require(attributes.mode >= DN_POOLING_MAX && attributes.mode <= DN_POOLING_TAP, "mode is ",
+               attributes.mode, ", expected 1 to 4");
+  view.require(forward || !take,
+               "mode 4, tap, has no backward direction: it is that of mode 1, max");
   if (forward)
-    view.check_counts(1, 1, 1, max ? 2 : 1);
+    view.check_counts(take ? 2 : 1, take ? 2 : 1, 1, max ? 2 : 1);
   else
     view.check_counts(max ? 2 : 1, max ? 2 : 1, 1, 1);
   const int spatial = attributes.spatial_rank;
@@ -47,8 +50,9 @@ void check(const OperatorView& view) {
   }
   const Shape expected(spatial + 2, dims);
   view.expect_shape(forward ? "the output" : "grad_output", small, expected);
-  if (!max || (forward && !view.op().has_output(1))) return;
-  const TensorDeclaration& tap = forward ? view.output(1) : view.input(1);
+  const bool tap_is_input = take || (max && !forward);
+  if (!tap_is_input && !(max && view.op().has_output(1))) return;
+  const TensorDeclaration& tap = tap_is_input ? view.input(1) : view.output(1);
   view.expect_shape("tap", tap, expected);
   view.expect_dtype("tap", tap, window <= kMaxTapU8 ? DN_DTYPE_U8 : DN_DTYPE_I32);
 }
@@ -57,7 +61,8 @@ int64_t operations(const OperatorView& view) {
   const auto& attributes = view.op().attributes<dn_pooling_attributes>();
   const bool forward = attributes.direction == DN_FORWARD;
   int64_t window = 1;
-  for (int i = 0; i < attributes.spatial_rank; ++i) window *= attributes.kernel[i];
+  for (int i = 0; i < attributes.spatial_rank && attributes.mode != DN_POOLING_TAP; ++i)
+    window *= attributes.kernel[i];
   return window * (forward ? view.output_shape(0) : view.input_shape(0)).numel();
 }
 

@@ -16,6 +16,9 @@ internal sealed class PoolingCases : IOperatorCases
         ("17 channels", [1, 17, 5, 5], new(2)),
         ("whole input", [2, 3, 5, 4], new((5, 4))),
         ("1 x 1 with stride", [1, 2, 5, 5], new(1) { Stride = 2 }),
+        ("1 x 1 image", [2, 3, 1, 1], new(1)),
+        ("stride above the kernel", [2, 5, 8, 7], new(2) { Stride = 3 }),
+        ("empty batch", [0, 3, 5, 5], new(3) { Stride = 2 }),
         ("one axis", [2, 3, 11], new(3) { Stride = 2, Padding = 1 }),
         ("three axes", [1, 2, 4, 6, 5], new((2, 3, 2)) { Stride = (2, 2, 1) }),
         ("more than 256 taps", [1, 1, 20, 20], new(17) { Stride = 3 }),
@@ -32,6 +35,15 @@ internal sealed class PoolingCases : IOperatorCases
 
             yield return new OperatorCase("global average", b => Sized(b, Pooling.GlobalAvgPool(b.Input([2, 5, 7, 6]))));
             yield return new OperatorCase("global average over one axis", b => Sized(b, Pooling.GlobalAvgPool(b.Input([2, 5, 7]))));
+            foreach (var (name, x, geometry) in _sizes) yield return Unpool(name, x, geometry);
+            yield return new OperatorCase("unpool by taps that name nothing", b =>
+            {
+                b.ReductionLength = 0;
+                b.MayBeZero = true;
+                var x = b.Input([1, 2, 2, 2]);
+                var taps = b.Given(DType.UInt8, [1, 2, 2, 2], [0, 8, 3, 9, 255, 4, 2, 6]);
+                return Pooling.MaxUnpool2d(x, taps, new PoolGeometry(3) { Stride = 2, Padding = 1 }, [3, 4]);
+            });
             yield return new OperatorCase("ties go to the first", b =>
             {
                 b.HasDerivative = false;
@@ -65,6 +77,10 @@ internal sealed class PoolingCases : IOperatorCases
         new("no spatial axes", "expected (N, C, spatial...)", b => Pooling.GlobalAvgPool(b.Input([3, 4]))),
         new("stride 0", "stride is 0, expected 1 or more", b => Pooling.MaxPool2d(b.Input([1, 1, 4, 4]), new PoolGeometry(2) { Stride = 0 })),
         new("kernel 0", "kernel is 0, expected 1 or more", b => Pooling.MaxPool2d(b.Input([1, 1, 4, 4]), new PoolGeometry(0) { Stride = 1 })),
+        new("taps of another type", "taps is Int32, expected UInt8", b => Pooling.MaxUnpool2d(b.Input([1, 1, 2, 2]), b.Indices(DType.Int32, [1, 1, 2, 2], 4), new PoolGeometry(2))),
+        new("taps of another size", "taps is (1, 1, 2, 3), expected (1, 1, 2, 2)", b => Pooling.MaxUnpool2d(b.Input([1, 1, 2, 2]), b.Indices(DType.UInt8, [1, 1, 2, 3], 4), new PoolGeometry(2))),
+        new("unpool to another size", "input is (1, 1, 2, 2), but max pooling (1, 1, 6, 4) gives (1, 1, 3, 2)", b => Pooling.MaxUnpool2d(b.Input([1, 1, 2, 2]), b.Indices(DType.UInt8, [1, 1, 2, 2], 4), new PoolGeometry(2), [6, 4])),
+        new("unpool to another rank", "outputSize is (4), expected 2 extents", b => Pooling.MaxUnpool2d(b.Input([1, 1, 2, 2]), b.Indices(DType.UInt8, [1, 1, 2, 2], 4), new PoolGeometry(2), [4])),
         new("integers", "input is Int32, expected Float32", b => Pooling.MaxPool2d(b.Indices(DType.Int32, [1, 1, 4, 4], 3), new PoolGeometry(2))),
     ];
 
@@ -82,11 +98,19 @@ internal sealed class PoolingCases : IOperatorCases
     private static OperatorCase Case(string kind, string name, Shape x, PoolGeometry geometry) => new($"{kind}, {name} {x} {geometry}", b =>
     {
         var input = b.Input(x);
-        b.DerivativeOrder = kind == "max" ? 1 : 2;
         if (kind == "max") b.ReductionLength = 0;
         else Sized(b, input);
         b.MayBeZero = true;
         return kind == "max" ? Pooling.Max(input, geometry) : Pooling.Average(input, geometry, countPadding: kind != "average");
+    });
+
+    // Of max pooling's own taps, then of other values by the same taps.
+    private static OperatorCase Unpool(string name, Shape x, PoolGeometry geometry) => new($"unpool, {name} {x} {geometry}", b =>
+    {
+        var (y, taps) = Pooling.MaxWithTaps(b.Input(x), geometry);
+        Sized(b, y);
+        b.MayBeZero = true;
+        return Pooling.MaxUnpool(y * b.Input(y.Shape), taps, geometry, x.From(2));
     });
 
     private static Value Sized(CaseBuilder b, Value y)
@@ -111,17 +135,11 @@ internal sealed class PoolingTests : OperatorTests<PoolingCases>
     }
 
     [Test]
-    public void A_second_derivative_of_max_pooling_is_refused_with_the_layer_named()
+    public void Unpooling_goes_to_the_smallest_size_unless_told()
     {
         var builder = new CaseBuilder(device: null);
-        var x = builder.Input([1, 1, 4, 4]);
-        Value gradient;
-        using (builder.Graph.Scope("pool1"))
-        {
-            var y = Pooling.MaxPool2d(x, new PoolGeometry(2));
-            gradient = builder.Graph.Gradients(Reduce.Sum(y * y), [x])[0];
-        }
-
-        Assert.That(() => builder.Graph.Gradients(Reduce.Sum(gradient * gradient), [x]), Throws.TypeOf<NotSupportedException>().With.Message.Contains("pool1"));
+        var (y, taps) = Pooling.MaxPool2dWithTaps(builder.Input([1, 2, 7, 8]), new PoolGeometry(3) { Stride = 2, Padding = (0, 1) });
+        Assert.That(y.Shape, Is.EqualTo(new Shape(1, 2, 3, 4)));
+        Assert.That(Pooling.MaxUnpool2d(y, taps, new PoolGeometry(3) { Stride = 2, Padding = (0, 1) }).Shape, Is.EqualTo(new Shape(1, 2, 7, 7)));
     }
 }

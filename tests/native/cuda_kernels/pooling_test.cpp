@@ -139,6 +139,27 @@ void check_max(const PoolingGeometry& g, bool relu) {
   expect_same_bits("dx", dx.read(), again.read());
 }
 
+// Taken by taps of any place, some of them outside the window or in the padding.
+template <typename T, typename Tap>
+void check_tap(const PoolingGeometry& g) {
+  const size_t in = (size_t)(g.batch * g.channels * g.in_positions());
+  const size_t out = (size_t)(g.batch * g.channels * g.out_positions());
+  const int window = g.kernel[0] * g.kernel[1] * g.kernel[2];
+  const std::vector<float> x = rounded<T>(values_with_ties(in, 7));
+  std::vector<Tap> taps(out);
+  for (size_t i = 0; i < out; ++i) taps[i] = (Tap)(i * 7 % (window + 2));
+  if (sizeof(Tap) == 4 && out > 0) taps[0] = (Tap)-1;
+  const TypedArray<T> x_device(narrow<T>(x)), y(out);
+  const TypedArray<Tap> tap(taps);
+  pooling_tap(nullptr, {g, x_device.data(), tap.data(), y.data()});
+  std::vector<double> expected(out, 0.0);
+  for_all_taps(g, [&](int64_t n, int c, int64_t o, int t, int64_t position) {
+    const size_t to = index(g, g.out, n, c, o);
+    if ((int)taps[to] == t) expected[to] = x[index(g, g.in, n, c, position)];
+  });
+  expect_near("y", widen(y.read()), expected, 0);
+}
+
 template <typename T>
 void check_average(const PoolingGeometry& g) {
   const size_t in = (size_t)(g.batch * g.channels * g.in_positions());
@@ -187,6 +208,20 @@ TYPED_TEST(PoolingKernels, MaximaHaveTheLowestTap) {
           check_max<TypeParam, int32_t>(g, relu);
         if (this->HasFatalFailure()) return;
       }
+}
+
+TYPED_TEST(PoolingKernels, TapsTakeTheirElements) {
+  for (const Case& c : kCases)
+    for (const bool channels_last : {true, false}) {
+      SCOPED_TRACE(::testing::Message() << c.name << (channels_last ? "" : ", row-major"));
+      const PoolingGeometry g =
+          geometry_of(c, NumberType<TypeParam>::kDtype, channels_last, DN_POOLING_TAP);
+      if (g.tap_dtype == DN_DTYPE_U8)
+        check_tap<TypeParam, uint8_t>(g);
+      else
+        check_tap<TypeParam, int32_t>(g);
+      if (this->HasFatalFailure()) return;
+    }
 }
 
 TYPED_TEST(PoolingKernels, AveragesCountWhatTheyShould) {

@@ -22,6 +22,7 @@ internal sealed class Interpreter
         [typeof(ConvolutionWeightNode)] = (run, node) => ReferenceConvolution.Run(run, (ConvolutionWeightNode)node),
         [typeof(PoolingNode)] = (run, node) => ReferencePooling.Run(run, (PoolingNode)node),
         [typeof(PoolingBackwardNode)] = (run, node) => ReferencePooling.Run(run, (PoolingBackwardNode)node),
+        [typeof(PoolingTapNode)] = (run, node) => ReferencePooling.Run(run, (PoolingTapNode)node),
         [typeof(BatchNormTrainingNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormTrainingNode)node),
         [typeof(BatchNormInferenceNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormInferenceNode)node),
         [typeof(BatchNormBackwardNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormBackwardNode)node),

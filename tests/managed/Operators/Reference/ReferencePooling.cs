@@ -50,6 +50,22 @@ internal static class ReferencePooling
         run.Set(node.Outputs[0], result);
     }
 
+    public static void Run(Interpreter run, PoolingTapNode node)
+    {
+        var x = node.Inputs[0]!;
+        var (numbers, taps) = (run[x], run.Input(node, 1)!);
+        var result = new double[node.Outputs[0].Shape.Count];
+        var position = 0;
+        foreach (var output in Indexing.All(node.Outputs[0].Shape))
+        {
+            foreach (var (input, tap) in Window(node.Window, x.Shape, output))
+                if (taps[position] == tap) result[position] = numbers[input];
+            position++;
+        }
+
+        run.Set(node.Outputs[0], result);
+    }
+
     private static double Divisor(PoolWindow window, int inside) =>
         window.Mode == PoolingMode.Average ? inside : window.Kernel.Count;
 
