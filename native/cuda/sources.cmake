@@ -19,6 +19,7 @@ set(DN_CUDA_HOST_SOURCES
   optimizer.cpp
   pointwise.cpp
   random.cpp
+  recurrent.cpp
   reduce.cpp
   runner.cpp
   small_convolution.cpp
@@ -57,6 +58,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/pointwise_function.cu
   kernels/pooling.cu
   kernels/random.cu
+  kernels/recurrent.cu
   kernels/reduce.cu
   kernels/softmax.cu
   kernels/softmax_cross_entropy.cu)

@@ -20,7 +20,6 @@ internal sealed class CompletenessTests
         nameof(OperatorKind.Resize),
         nameof(OperatorKind.GroupNorm),
         nameof(OperatorKind.LocalResponseNorm),
-        nameof(OperatorKind.Recurrent),
         nameof(OperatorKind.CtcLoss),
     ];
 

@@ -31,6 +31,8 @@ internal sealed class Interpreter
         [typeof(SoftmaxCrossEntropyNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxCrossEntropyNode)node),
         [typeof(RandomNode)] = (run, node) => ReferenceRandom.Run(run, (RandomNode)node),
         [typeof(GatherNode)] = (run, node) => ReferenceGather.Run(run, (GatherNode)node),
+        [typeof(RecurrentNode)] = (run, node) => ReferenceRecurrent.Run(run, (RecurrentNode)node),
+        [typeof(RecurrentBackwardNode)] = (run, node) => ReferenceRecurrent.Run(run, (RecurrentBackwardNode)node),
         [typeof(ImageDecodeNode)] = (run, node) => ReferenceImageDecode.Run(run, (ImageDecodeNode)node),
         [typeof(OptimizerNode)] = (run, node) => ReferenceOptimizer.Run(run, (OptimizerNode)node),
     };
