@@ -173,13 +173,28 @@ std::string refuse_compiled(const CompileView& view, int op) {
 
 // ---- interpreted in registers ----
 
+// An output may lie in an input's memory; the interpreter must not load that input afterwards.
+bool reads_what_it_wrote(const Operator& op, const ExpressionProgram& program) {
+  std::vector<int> written;
+  for (int at = 0; at < program.count; ++at) {
+    const ExpressionStep& step = program.steps[at];
+    if (step.source == ExpressionSource::Input &&
+        std::ranges::find(written, op.input(step.index)) != written.end())
+      return true;
+    if (step.operation == kExpressionOutput) written.push_back(op.output(step.index));
+  }
+  return false;
+}
+
 std::string why_too_long(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   if (operation.inputs().size() > kMaxPointwiseInputs ||
       operation.outputs().size() > kMaxPointwiseOutputs)
     return text("has ", operation.inputs().size(), " inputs and ", operation.outputs().size(),
                 " outputs, at most ", kMaxPointwiseInputs, " and ", kMaxPointwiseOutputs);
-  if (!compile_expression(operation.expression())) return "the expression needs too many registers";
+  const auto program = compile_expression(operation.expression());
+  if (!program || reads_what_it_wrote(operation, *program))
+    return "the expression needs too many registers";
   return "";
 }
 

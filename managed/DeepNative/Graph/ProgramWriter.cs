@@ -1,4 +1,5 @@
 using DeepNative.Interop;
+using DeepNative.Operators;
 
 namespace DeepNative;
 
@@ -79,7 +80,8 @@ internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
         {
             var (source, target) = (store.Source, store.Target);
             var producer = source.Producer;
-            if (producer is BoundNode or ConstantNode || _stores.ContainsKey(source) || producer.Reads(target)) continue;
+            if (producer is BoundNode or ConstantNode || _stores.ContainsKey(source)) continue;
+            if (producer.Reads(target) && !WritesInPlace(producer, source, target)) continue;
             var lastRead = LastRead(source);
             var seen = plan.Readers(target).Any(reader =>
                 reader != store && reader.Order > producer.Order
@@ -90,6 +92,11 @@ internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
             if (!seen && !taken) _stores.Add(source, store);
         }
     }
+
+    // A pointwise operator reads an element before it writes it, whatever kernel runs it; but a value handed
+    // on as it is may be read after the target that it comes from was written.
+    private static bool WritesInPlace(Node producer, Value source, Value target) =>
+        producer is PointwiseNode node && target.Shape == node.Shape && target.DType == source.DType && !node.HandsOn(target);
 
     private int LastRead(Value value) => plan.Readers(value).Max(reader => reader.Order);
 }

@@ -132,6 +132,19 @@ internal sealed class PointwiseNode : Node
         return gradients;
     }
 
+    /// <summary>Whether an input is also an output, as it is.</summary>
+    public bool HandsOn(Value input)
+    {
+        foreach (var instruction in Expression.Instructions)
+        {
+            if (instruction.Opcode != Opcode.Output) continue;
+            var source = Expression.Instructions[instruction.A];
+            if (source.Opcode == Opcode.Input && Inputs[source.A] == input) return true;
+        }
+
+        return false;
+    }
+
     public override void Emit(ProgramWriter writer) => Emit(writer, this, Expression);
 
     /// <summary>Adds a pointwise operator for any node that amounts to one.</summary>

@@ -68,6 +68,62 @@ internal sealed class CompiledProgramTests
         Assert.That(target.ToArray<float>(), Is.EqualTo(new float[] { 1, 0, 0, 1 }));
     }
 
+    // Each is made of all of them before: more than fits in a kernel's registers at once.
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void Tensors_that_one_operator_updates_in_place_see_each_other_as_they_were(string name)
+    {
+        const int Count = 8;
+        var device = TestDevices.Get(name);
+        var tensors = new Tensor[Count];
+        var graph = new Graph(training: false);
+        for (var i = 0; i < Count; i++)
+        {
+            tensors[i] = new Tensor(device, DType.Float32, [1000]);
+            tensors[i].Write<float>(Enumerable.Range(0, 1000).Select(k => (float)(i + k)).ToArray());
+        }
+
+        var before = Array.ConvertAll(tensors, tensor => graph.Bind(tensor, "x"));
+        var after = new Value[Count];
+        for (var i = 0; i < Count; i++)
+        {
+            after[i] = before[i];
+            for (var j = 1; j < Count; j++) after[i] = after[i] * 0.5f + before[(i + j) % Count];
+        }
+
+        for (var i = 0; i < Count; i++) graph.Store(after[i], tensors[i]);
+        using (var program = graph.Compile(device)) program.Run();
+        for (var i = 0; i < Count; i++)
+        {
+            var expected = Enumerable.Range(0, 1000).Select(k =>
+            {
+                var value = (float)(i + k);
+                for (var j = 1; j < Count; j++) value = value * 0.5f + ((i + j) % Count + k);
+                return value;
+            }).ToArray();
+            Assert.That(tensors[i].ToArray<float>(), Is.EqualTo(expected).Within(1e-3), $"tensor {i}");
+            tensors[i].Dispose();
+        }
+    }
+
+    // What is handed on as it is may be read after its tensor was written.
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
+    public void A_tensor_takes_on_what_another_was(string name)
+    {
+        var device = TestDevices.Get(name);
+        using var now = new Tensor(device, DType.Float32, [3]);
+        using var last = new Tensor(device, DType.Float32, [3]);
+        now.Write<float>([1, 2, 3]);
+        var graph = new Graph(training: false);
+        var value = graph.Bind(now, "now");
+        graph.Store(value, last);
+        graph.Store(value * 2f, now);
+        using var program = graph.Compile(device);
+        program.Run();
+        program.Run();
+        Assert.That(last.ToArray<float>(), Is.EqualTo(new float[] { 2, 4, 6 }));
+        Assert.That(now.ToArray<float>(), Is.EqualTo(new float[] { 4, 8, 12 }));
+    }
+
     [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
     public void A_program_outlives_its_tensors_and_device_objects(string name)
     {

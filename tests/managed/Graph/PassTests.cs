@@ -51,6 +51,17 @@ internal sealed class PassTests
     }
 
     [Test]
+    public void An_update_behind_a_product_stays_one_operator()
+    {
+        var b = new CaseBuilder(device: null);
+        var (x, w, state) = (b.Input([3, 4]), b.Input([4, 5]), b.Given(DType.Float32, [3, 5], new double[15]));
+        var updated = state * 0.9f + MatMul.Multiply(x, w);
+        b.Graph.Store(updated, state);
+        b.Store("y", updated * 2f);
+        Assert.That(Plan(b).Nodes.OfType<PointwiseNode>().Single().Outputs, Has.Count.EqualTo(2));
+    }
+
+    [Test]
     public void A_chain_across_an_update_stays_apart()
     {
         var b = new CaseBuilder(device: null);

@@ -26,6 +26,9 @@ internal sealed class EpilogueFusion : IGraphPass
             if (input!.Shape != output.Shape || input.DType != DType.Float32) return;
         }
 
+        // An update writes what it reads: it stays one pointwise operator, in place.
+        if (plan.Readers(output).Any(store => store is StoreNode { Target: var target } && reader.Reads(target))) return;
+
         // The product moves to its reader's place, where all other inputs are there.
         if (!plan.CanReadAt(host, reader.Order)) return;
         var finished = host.Outputs[0];
