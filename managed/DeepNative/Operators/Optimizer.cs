@@ -19,7 +19,7 @@ public static class Optimizer
     /// </summary>
     /// <param name="learningRate">(), float32.</param>
     /// <param name="parameters">The w; overwritten.</param>
-    /// <param name="gradients">The g, one for each.</param>
+    /// <param name="gradients">The g, one for each; float32, bfloat16 or float16.</param>
     /// <param name="velocities">The v, one for each, overwritten; empty when momentum is 0.</param>
     /// <param name="momentum">0: none.</param>
     /// <param name="weightDecay">0: none.</param>
@@ -49,7 +49,7 @@ public static class Optimizer
     /// <param name="learningRate">(), float32.</param>
     /// <param name="step">(), Int64: steps done so far; a bound tensor, overwritten.</param>
     /// <param name="parameters">The w; overwritten.</param>
-    /// <param name="gradients">The g, one for each.</param>
+    /// <param name="gradients">The g, one for each; float32, bfloat16 or float16.</param>
     /// <param name="firstMoments">The m, one for each; overwritten.</param>
     /// <param name="secondMoments">The v, one for each; overwritten.</param>
     /// <param name="beta1">Decay of m.</param>
@@ -108,7 +108,9 @@ public static class Optimizer
                 throw new ArgumentException($"there are {parameters.Count} parameters, but {values.Count} of kind {name}.");
             for (var i = 0; i < values.Count; i++)
             {
-                graph.CheckDType(title, $"{name} of '{parameters[i].Name}'", values[i], DType.Float32);
+                // A gradient may be what half-precision training made; what is overwritten is float32.
+                if (overwritten || !values[i].DType.IsFloatingPoint() || values[i].DType == DType.Float64)
+                    graph.CheckDType(title, $"{name} of '{parameters[i].Name}'", values[i], DType.Float32);
                 graph.CheckShape(title, $"{name} of '{parameters[i].Name}'", values[i], parameters[i].Shape);
                 if (overwritten) BoundNode.Require(values[i], name);
                 inputs.Add(values[i]);
