@@ -196,6 +196,9 @@ public sealed class Graph
         return CompiledProgram.Create(device, Name, plan, options);
     }
 
+    /// <summary>Lets a tensor stand for a parameter that is used later.</summary>
+    internal void Represent(Parameter parameter, Tensor tensor) => _bound.Add(parameter, Bind(tensor, parameter.Name));
+
     internal void Store(Value value, Value target)
     {
         if (value.Shape != target.Shape || value.DType != target.DType)

@@ -1,16 +1,15 @@
-using System.Globalization;
-
 namespace DeepNative.Optimizers;
 
 /// <summary>
 /// Adam (Kingma, Ba 2015): m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
 /// w -= learning_rate * m' / (sqrt(v') + epsilon), m' and v' corrected for their start at 0.
 /// Weight decay is added to the gradient, or, decoupled, w -= learning_rate * weight_decay * w
-/// (AdamW; Loshchilov, Hutter 2019).
+/// (<see cref="AdamW"/>; Loshchilov, Hutter 2019).
 /// </summary>
 /// <remarks>
 /// State: "&lt;parameter&gt;.moment1", "&lt;parameter&gt;.moment2" and "step", int64 (). All parameters are updated
-/// by one operator.
+/// by one operator; with <see cref="Optimizer.Groups"/> by one for each pair of rate and decay, of which those
+/// behind the first have a "step.2", "step.3", ... of their own.
 /// </remarks>
 public sealed class Adam : Optimizer
 {
@@ -58,26 +57,43 @@ public sealed class Adam : Optimizer
     public bool Decoupled { get; }
 
     /// <inheritdoc/>
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture,
+    public override string ToString() => WithGroups(
         $"adam learning_rate {LearningRate} beta1 {Beta1} beta2 {Beta2} epsilon {Epsilon} weight_decay {WeightDecay}{(Decoupled ? " decoupled" : "")}");
 
     /// <inheritdoc/>
     protected internal override void CreateState(OptimizerState state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        state.AddPerParameter(Moment1);
-        state.AddPerParameter(Moment2);
-        state.Add(Step, DType.Int64, Shape.Scalar);
+        CreateState(state, Alike(state, WeightDecay));
     }
 
     /// <inheritdoc/>
-    protected internal override void Update(Graph graph, OptimizerState state, IReadOnlyList<Value> gradients)
+    protected internal override void Update(Graph graph, OptimizerState state, IReadOnlyList<Value> gradients) =>
+        Update(graph, state, gradients, Alike(state, WeightDecay));
+
+    internal static void CreateState(OptimizerState state, List<(float Factor, float WeightDecay, List<int> Members)> groups)
+    {
+        state.AddPerParameter(Moment1);
+        state.AddPerParameter(Moment2);
+        for (var i = 0; i < groups.Count; i++) state.Add(StepName(i), DType.Int64, Shape.Scalar);
+    }
+
+    internal void Update(
+        Graph graph, OptimizerState state, IReadOnlyList<Value> gradients, List<(float Factor, float WeightDecay, List<int> Members)> groups)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        ArgumentNullException.ThrowIfNull(state);
-        Operators.Optimizer.Adam(
-            graph.Bind(state.LearningRate, "learning_rate"), graph.Bind(state[Step], Step), Parameters(graph, state), gradients,
-            state.Bind(graph, Moment1), state.Bind(graph, Moment2), Beta1, Beta2, Epsilon, WeightDecay, Decoupled);
+        ArgumentNullException.ThrowIfNull(gradients);
+        var (parameters, moments1, moments2) = (Parameters(graph, state), state.Bind(graph, Moment1), state.Bind(graph, Moment2));
+        for (var i = 0; i < groups.Count; i++)
+        {
+            var (factor, decay, members) = groups[i];
+            Operators.Optimizer.Adam(
+                Rate(graph, state, factor), graph.Bind(state[StepName(i)], StepName(i)), members.ConvertAll(k => parameters[k]),
+                members.ConvertAll(k => gradients[k]), members.ConvertAll(k => moments1[k]), members.ConvertAll(k => moments2[k]), Beta1, Beta2,
+                Epsilon, decay, Decoupled);
+        }
     }
+
+    // The operator counts its own steps.
+    private static string StepName(int group) => group == 0 ? Step : $"{Step}.{group + 1}";
 }

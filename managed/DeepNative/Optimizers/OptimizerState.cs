@@ -31,6 +31,18 @@ public sealed class OptimizerState : IDisposable
     /// <exception cref="KeyNotFoundException">No tensor of that name was added.</exception>
     public Tensor this[string name] => _tensors[name];
 
+    /// <summary>Adds a float32 number.</summary>
+    /// <param name="name">Its name: "momentum_product".</param>
+    /// <param name="value">What it begins as.</param>
+    /// <returns>The tensor, (); owned by the state.</returns>
+    /// <exception cref="ArgumentException">The name is taken.</exception>
+    public Tensor AddNumber(string name, float value)
+    {
+        var tensor = Add(name, DType.Float32, Shape.Scalar);
+        tensor.Write<float>([value]);
+        return tensor;
+    }
+
     /// <summary>Adds a tensor of zeros.</summary>
     /// <param name="name">Its name: "step", "0.weight.velocity".</param>
     /// <param name="dtype">Its data type.</param>
@@ -47,11 +59,19 @@ public sealed class OptimizerState : IDisposable
         return tensor;
     }
 
-    /// <summary>Adds one tensor of zeros per parameter, of its shape, named "&lt;parameter&gt;.&lt;name&gt;".</summary>
+    /// <summary>Adds one tensor per parameter, of its shape, named "&lt;parameter&gt;.&lt;name&gt;".</summary>
     /// <param name="name">What the tensors hold: "velocity".</param>
-    public void AddPerParameter(string name)
+    /// <param name="value">What all elements begin as.</param>
+    public void AddPerParameter(string name, float value = 0f)
     {
-        foreach (var parameter in Parameters) Add($"{parameter.Name}.{name}", DType.Float32, parameter.Shape);
+        foreach (var parameter in Parameters)
+        {
+            var tensor = Add($"{parameter.Name}.{name}", DType.Float32, parameter.Shape);
+            if (value == 0f) continue;
+            var values = new float[parameter.Shape.Count];
+            Array.Fill(values, value);
+            tensor.Write<float>(values);
+        }
     }
 
     /// <summary>Binds the tensors of <see cref="AddPerParameter"/> to a graph.</summary>

@@ -6,6 +6,9 @@ namespace DeepNative.Optimizers;
 /// <param name="TotalSteps">Steps of the whole run, at least 1.</param>
 public readonly record struct SchedulePosition(long Step, long StepsPerEpoch, long TotalSteps)
 {
+    /// <summary>What a schedule that waits for a plateau has come to: 1 until the first, then less.</summary>
+    public double PlateauFactor { get; init; } = 1.0;
+
     /// <summary>Whole epochs done: 0 during the first.</summary>
     public long Epoch => Step / StepsPerEpoch;
 

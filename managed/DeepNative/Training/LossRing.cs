@@ -3,7 +3,7 @@ namespace DeepNative.Training;
 /// <summary>
 /// Losses on their way back from the device: each is copied into a pinned slot without waiting and
 /// looked at when its slot is needed again, some steps later. Slots also hold the learning rate on its
-/// way to the device.
+/// way to the device, and gradient norms on their way back.
 /// </summary>
 internal sealed class LossRing : IDisposable
 {
@@ -12,15 +12,17 @@ internal sealed class LossRing : IDisposable
     private readonly float[] _losses = GC.AllocateArray<float>(SlotCount, pinned: true);
     private readonly float[] _rates = GC.AllocateArray<float>(SlotCount, pinned: true);
     private readonly DeviceEvent[] _events = new DeviceEvent[SlotCount];
-    private readonly int[] _counts = new int[SlotCount];
+    private readonly float[] _norms = GC.AllocateArray<float>(SlotCount, pinned: true);
+    private readonly Batch[] _batches = new Batch[SlotCount];
     private readonly Func<string?> _lastCheckpoint;
+    private readonly Action<long, float>? _gradientNorm;
     private long _submitted;
     private long _checked;
 
-    public LossRing(Device device, long firstStep, Func<string?> lastCheckpoint)
+    public LossRing(Device device, Func<string?> lastCheckpoint, Action<long, float>? gradientNorm)
     {
         _lastCheckpoint = lastCheckpoint;
-        _submitted = _checked = firstStep;
+        _gradientNorm = gradientNorm;
         for (var i = 0; i < SlotCount; i++) _events[i] = new DeviceEvent(device);
     }
 
@@ -47,13 +49,18 @@ internal sealed class LossRing : IDisposable
         target.WriteAsync(PinnedAddress.Of<float>(_rates.AsSpan(slot)));
     }
 
-    /// <summary>Fetches the loss of the step just given to the device.</summary>
-    public void Submit(Tensor loss, int examples)
+    /// <summary>Fetches the loss of the batch just given to the device.</summary>
+    /// <param name="loss">Its mean loss.</param>
+    /// <param name="examples">Its size.</param>
+    /// <param name="step">The step that it belongs to, from 1.</param>
+    /// <param name="norm">The norm of the step's gradients, where they are complete and it is wanted.</param>
+    public void Submit(Tensor loss, int examples, long step, Tensor? norm)
     {
         var slot = (int)(_submitted % SlotCount);
         loss.ReadAsync(PinnedAddress.Of<float>(_losses.AsSpan(slot)));
+        norm?.ReadAsync(PinnedAddress.Of<float>(_norms.AsSpan(slot)));
         _events[slot].Record();
-        _counts[slot] = examples;
+        _batches[slot] = new Batch(examples, step, norm is not null);
         _submitted++;
     }
 
@@ -75,8 +82,12 @@ internal sealed class LossRing : IDisposable
         _events[slot].Wait();
         var loss = _losses[slot];
         _checked++;
-        if (!float.IsFinite(loss)) throw new TrainingDivergedException(_checked, loss, _lastCheckpoint());
-        Sum += (double)loss * _counts[slot];
-        Examples += _counts[slot];
+        var batch = _batches[slot];
+        if (!float.IsFinite(loss)) throw new TrainingDivergedException(batch.Step, loss, _lastCheckpoint());
+        Sum += (double)loss * batch.Examples;
+        Examples += batch.Examples;
+        if (batch.HasNorm) _gradientNorm!(batch.Step, _norms[slot]);
     }
+
+    private readonly record struct Batch(int Examples, long Step, bool HasNorm);
 }

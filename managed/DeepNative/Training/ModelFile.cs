@@ -8,11 +8,13 @@ internal static class ModelFile
 {
     public const string OptimizerPart = "optimizer.";
     public const string RandomPart = "random.";
+    public const string AveragePart = "average.";
 
-    public static List<NamedTensor> Tensors(Layer model)
+    public static List<NamedTensor> Tensors(Layer model, AveragedWeights? average = null)
     {
         var tensors = new List<NamedTensor>();
-        foreach (var parameter in model.Parameters()) tensors.Add(new NamedTensor(parameter.Name, parameter.Tensor!));
+        foreach (var parameter in model.Parameters())
+            tensors.Add(new NamedTensor(parameter.Name, average?.Find(parameter) ?? parameter.Tensor!));
         return tensors;
     }
 
@@ -28,7 +30,8 @@ internal static class ModelFile
         file.Metadata.GetValueOrDefault(ModelMetadata.Kind) == ModelMetadata.CheckpointKind;
 
     private static bool IsModelTensor(string name) =>
-        !name.StartsWith(OptimizerPart, StringComparison.Ordinal) && !name.StartsWith(RandomPart, StringComparison.Ordinal);
+        !name.StartsWith(OptimizerPart, StringComparison.Ordinal) && !name.StartsWith(RandomPart, StringComparison.Ordinal)
+        && !name.StartsWith(AveragePart, StringComparison.Ordinal);
 
     // torchvision counts batches where the momentum is not fixed; nothing here needs the count.
     private static bool IsIgnored(string name) => name.EndsWith(".num_batches_tracked", StringComparison.Ordinal);

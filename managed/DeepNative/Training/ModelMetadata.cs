@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using DeepNative.Optimizers;
 
 namespace DeepNative.Training;
 
@@ -26,6 +27,10 @@ internal static class ModelMetadata
     public const string Optimizer = "optimizer";
     public const string Schedule = "schedule";
 
+    private const string PlateauBest = "plateau_best";
+    private const string PlateauStalled = "plateau_stalled";
+    private const string PlateauCooldown = "plateau_cooldown";
+    private const string PlateauFactor = "plateau_factor";
     private const string InputShape = "input_shape";
     private const string InputType = "input_type";
     private const string Mean = "normalization_mean";
@@ -39,6 +44,18 @@ internal static class ModelMetadata
         metadata[Mean] = Join(normalization.Mean);
         metadata[Deviation] = Join(normalization.Deviation);
     }
+
+    public static void Write(Dictionary<string, string> metadata, PlateauState plateau)
+    {
+        metadata[PlateauBest] = Text(plateau.Best);
+        metadata[PlateauStalled] = Text(plateau.Stalled);
+        metadata[PlateauCooldown] = Text(plateau.Cooldown);
+        metadata[PlateauFactor] = Text(plateau.Factor);
+    }
+
+    public static PlateauState ReadPlateau(IReadOnlyDictionary<string, string> metadata, string path) => new(
+        Real(metadata, PlateauBest, path), Number<int>(metadata, PlateauStalled, path),
+        Number<int>(metadata, PlateauCooldown, path), Real(metadata, PlateauFactor, path));
 
     /// <summary>What the model was fed with; null where the file does not say, as one of another program's.</summary>
     public static InputSpec? ReadInput(IReadOnlyDictionary<string, string> metadata, string path)

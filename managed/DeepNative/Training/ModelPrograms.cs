@@ -1,7 +1,6 @@
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Operators;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Training;
 
@@ -37,35 +36,37 @@ internal sealed class ModelPrograms : IDisposable
     private enum Mode
     {
         Training,
+        Collection,
         Evaluation,
         Prediction,
     }
 
     public InputSpec Input { get; }
 
+    /// <summary>Stands for the weights in evaluation and prediction; null: the weights themselves.</summary>
+    public AveragedWeights? Average { get; set; }
+
     /// <summary>The model's output for a batch of one.</summary>
     public Shape OutputShape { get; }
 
-    /// <summary>One step: forward, loss, gradients, update.</summary>
-    public StepProgram Training(int batch, Optimizers.Optimizer optimizer, OptimizerState state, BatchFeed feed)
+    /// <summary>One batch of training: forward, loss, gradients, and the update or what collects for it.</summary>
+    public StepProgram Training(int batch, StepUpdate update, BatchFeed feed, bool collect = false)
     {
-        if (Find(Mode.Training, batch, feed.Data) is { } known) return known;
-        using var parts = new Parts(this, new Key(Mode.Training, batch, feed.Data), feed.SharesMemory);
+        var mode = collect ? Mode.Collection : Mode.Training;
+        if (Find(KeyOf(mode, batch, feed.Data)) is { } known) return known;
+        using var parts = new Parts(this, KeyOf(mode, batch, feed.Data), feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
         var loss = _loss.Forward(output, target);
-        var parameters = new Value[state.Parameters.Count];
-        for (var i = 0; i < parameters.Length; i++) parameters[i] = graph.Parameter(state.Parameters[i]);
-        var gradients = graph.Gradients(loss, parameters);
         graph.Store(loss, parts.AddLoss());
-        optimizer.Update(graph, state, gradients);
+        update.Add(graph, loss, batch, collect);
         return parts.Compile();
     }
 
     /// <summary>Loss and wrong predictions of a batch.</summary>
     public StepProgram Evaluation(int batch, BatchFeed feed)
     {
-        if (Find(Mode.Evaluation, batch, feed.Data) is { } known) return known;
-        using var parts = new Parts(this, new Key(Mode.Evaluation, batch, feed.Data), feed.SharesMemory);
+        if (Find(KeyOf(Mode.Evaluation, batch, feed.Data)) is { } known) return known;
+        using var parts = new Parts(this, KeyOf(Mode.Evaluation, batch, feed.Data), feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
         graph.Store(_loss.Forward(output, target), parts.AddLoss());
         if (_loss.CountErrors(output, target) is { } errors) graph.Store(errors, parts.AddErrors());
@@ -75,8 +76,8 @@ internal sealed class ModelPrograms : IDisposable
     /// <summary>The loss's prediction for a batch.</summary>
     public StepProgram Prediction(int batch)
     {
-        if (Find(Mode.Prediction, batch, data: null) is { } known) return known;
-        using var parts = new Parts(this, new Key(Mode.Prediction, batch, Data: null), shareMemory: false);
+        if (Find(KeyOf(Mode.Prediction, batch, data: null)) is { } known) return known;
+        using var parts = new Parts(this, KeyOf(Mode.Prediction, batch, data: null), shareMemory: false);
         var (graph, output, _) = parts.Trace();
         var prediction = _loss.Predict(output);
         graph.Store(prediction, parts.AddOutput(prediction.Shape));
@@ -106,9 +107,12 @@ internal sealed class ModelPrograms : IDisposable
         return output.Shape;
     }
 
-    private StepProgram? Find(Mode mode, int batch, DeviceDataset? data)
+    private Key KeyOf(Mode mode, int batch, DeviceDataset? data) =>
+        new(mode, batch, data, mode is Mode.Evaluation or Mode.Prediction ? Average : null);
+
+    private StepProgram? Find(Key key)
     {
-        if (!_programs.TryGetValue(new Key(mode, batch, data), out var program)) return null;
+        if (!_programs.TryGetValue(key, out var program)) return null;
         program.LastUse = ++_clock;
         return program;
     }
@@ -117,7 +121,7 @@ internal sealed class ModelPrograms : IDisposable
     {
         program.LastUse = ++_clock;
         _programs.Add(key, program);
-        if (key.Mode == Mode.Training) return;
+        if (key.IsTraining) return;
         var count = 0;
         Key oldest = default;
         var least = long.MaxValue;
@@ -134,12 +138,15 @@ internal sealed class ModelPrograms : IDisposable
     }
 
     /// <summary>What a program is for; with a data set: one that reads it on the device.</summary>
-    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data);
+    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data, AveragedWeights? Average)
+    {
+        public bool IsTraining => Mode is Mode.Training or Mode.Collection;
+    }
 
     /// <summary>The tensors of a program under construction; freed unless it is completed.</summary>
     private sealed class Parts(ModelPrograms owner, Key key, bool shareMemory) : IDisposable
     {
-        private readonly Graph _graph = new(key.Mode == Mode.Training, $"{key.Mode} of {key.Batch}");
+        private readonly Graph _graph = new(key.IsTraining, $"{key.Mode} of {key.Batch}");
         private InputBuffer? _input;
         private InputBuffer? _target;
         private Tensor? _loss;
@@ -150,7 +157,8 @@ internal sealed class ModelPrograms : IDisposable
         public (Graph Graph, Value Output, Value Target) Trace()
         {
             owner._normalizer.Materialize(owner._device, seed: 0);
-            if (key.Data is { } data) return TraceResident(data, key.Mode == Mode.Training ? data.Training : data.Evaluation);
+            key.Average?.Represent(_graph);
+            if (key.Data is { } data) return TraceResident(data, key.IsTraining ? data.Training : data.Evaluation);
             _input = new InputBuffer(owner._device, owner.Input.Type, new Shape(key.Batch).Concat(owner.Input.Shape), shareMemory);
             var input = owner._normalizer.Forward(_graph.Bind(_input.Tensor, "input"));
             var output = owner._model.Forward(input);

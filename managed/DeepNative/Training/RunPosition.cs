@@ -1,3 +1,5 @@
+using DeepNative.Optimizers;
+
 namespace DeepNative.Training;
 
 /// <summary>Where a run stands: all that a resumed one needs beside tensors.</summary>
@@ -6,7 +8,7 @@ internal sealed class RunPosition
     /// <summary>Whole epochs of the run that are done.</summary>
     public int Epoch { get; set; }
 
-    /// <summary>Batches of the current epoch that are done.</summary>
+    /// <summary>Batches of the current epoch that are done; a multiple of those of a step.</summary>
     public int Batch { get; set; }
 
     /// <summary>Steps of the run that are done.</summary>
@@ -27,6 +29,9 @@ internal sealed class RunPosition
     /// <summary>The size of the training set that <see cref="Batch"/> counts in; 0: not known.</summary>
     public int DataCount { get; set; }
 
+    /// <summary>What a schedule that waits for a plateau has seen.</summary>
+    public PlateauState Plateau { get; set; } = PlateauState.Start;
+
     /// <summary>Whether the next call of Fit goes on with this run.</summary>
     public bool Unfinished { get; set; }
 
@@ -35,6 +40,7 @@ internal sealed class RunPosition
     {
         Epoch = 0;
         Step = 0;
+        Plateau = PlateauState.Start;
         AbandonEpoch();
     }
 

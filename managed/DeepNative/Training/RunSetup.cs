@@ -16,7 +16,10 @@ internal sealed record RunSetup
 
     public required Optimizer Optimizer { get; init; }
 
-    public required OptimizerState State { get; init; }
+    public required StepUpdate Update { get; init; }
+
+    /// <summary>Told the norm of every step's gradients; null: nobody is.</summary>
+    public required Action<long, float>? GradientNorm { get; init; }
 
     public required LearningRateSchedule Schedule { get; init; }
 

@@ -21,7 +21,7 @@ public sealed partial class Trainer : IDisposable
     private readonly Optimizer _optimizer;
     private readonly Device _device;
     private readonly TrainerOptions _options;
-    private readonly OptimizerState _state;
+    private readonly StepUpdate _update;
     private readonly DeviceDatasets _resident;
     private RunPosition _position = new();
     private readonly bool _ownsModel;
@@ -37,6 +37,7 @@ public sealed partial class Trainer : IDisposable
     /// <param name="device">Where it runs; it must outlive the trainer.</param>
     /// <param name="seed">Decides first values, the order of examples and dropout.</param>
     /// <param name="options">Null: the defaults.</param>
+    /// <exception cref="ArgumentException">Nothing is trained, or one of the optimiser's groups contains no parameter.</exception>
     /// <exception cref="InvalidOperationException">The model already lives on another device.</exception>
     /// <exception cref="OutOfDeviceMemoryException">The device's memory is exhausted.</exception>
     public Trainer(
@@ -52,19 +53,14 @@ public sealed partial class Trainer : IDisposable
         _device = device;
         _seed = seed;
         _options = options ?? new TrainerOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.AccumulationSteps, 1, nameof(options));
         _resident = new DeviceDatasets(device, _options.KeepDataOnDevice, data => _programs?.Forget(data));
-        var trained = new List<Parameter>();
-        _ownsModel = true;
-        foreach (var parameter in model.Parameters())
-        {
-            if (parameter.Trainable) trained.Add(parameter);
-            if (parameter.Tensor is not null) _ownsModel = false;
-        }
-
-        if (trained.Count == 0) throw new ArgumentException($"model {model} has no parameters to train.", nameof(model));
+        var trained = optimizer.Trained(model);
+        _ownsModel = model.Parameters().All(parameter => parameter.Tensor is null);
         model.Materialize(device, seed);
-        _state = new OptimizerState(device, trained);
-        optimizer.CreateState(_state);
+        var state = new OptimizerState(device, trained);
+        optimizer.CreateState(state);
+        _update = new StepUpdate(device, optimizer, state, _options);
     }
 
     /// <summary>The model.</summary>
@@ -72,6 +68,12 @@ public sealed partial class Trainer : IDisposable
 
     /// <summary>What the order of examples and dropout come from; a resumed checkpoint brings its own.</summary>
     public ulong Seed => _seed;
+
+    /// <summary>
+    /// Whether evaluation, also that of the validation set, prediction and <see cref="Save"/> take the moving average
+    /// of the weights where <see cref="TrainerOptions.Averaging"/> keeps one; true by default.
+    /// </summary>
+    public bool UseAverage { get; set; } = true;
 
     /// <summary>Whole epochs of the current run that are done.</summary>
     public int Epoch => _position.Epoch;
@@ -158,6 +160,10 @@ public sealed partial class Trainer : IDisposable
             if (!SpecOf(validation).SameAs(programs.Input)) throw Differs(validation, programs.Input);
             CheckExamples(validation, programs);
         }
+        else if (_options.Schedule.PlateauRule is not null)
+        {
+            throw new ArgumentException($"the schedule, {_options.Schedule}, needs a validation set.", nameof(options));
+        }
 
         if (!_position.Unfinished) _position.Restart();
         CheckContinues(data, options);
@@ -171,7 +177,8 @@ public sealed partial class Trainer : IDisposable
             Resident = _resident,
             Options = options,
             Optimizer = _optimizer,
-            State = _state,
+            Update = _update,
+            GradientNorm = _options.GradientNorm,
             Schedule = _options.Schedule,
             Programs = programs,
             Seed = _seed,
@@ -229,7 +236,7 @@ public sealed partial class Trainer : IDisposable
         _disposed = true;
         _programs?.Dispose();
         _resident.Dispose();
-        _state.Dispose();
+        _update.Dispose();
         if (_ownsModel) _model.ReleaseTensors();
     }
 
@@ -242,10 +249,17 @@ public sealed partial class Trainer : IDisposable
 
     private ModelPrograms Programs(IExampleSource data) => Programs(SpecOf(data));
 
+    private AveragedWeights? Average => UseAverage ? _update.Average : null;
+
     private ModelPrograms Programs(InputSpec input)
     {
-        if (_programs is not null && _programs.Input.SameAs(input)) return _programs;
-        var programs = new ModelPrograms(_device, _model, _loss, input, _options.Compile);
+        if (_programs is not null && _programs.Input.SameAs(input))
+        {
+            _programs.Average = Average;
+            return _programs;
+        }
+
+        var programs = new ModelPrograms(_device, _model, _loss, input, _options.Compile) { Average = Average };
         _programs?.Dispose();
         _programs = programs;
         _input = input;

@@ -7,8 +7,8 @@ namespace DeepNative.Training;
 public sealed partial class Trainer
 {
     /// <summary>
-    /// Writes the model's parameters and statistics, under their names, and how inputs are normalised; a
-    /// safetensors file, written atomically.
+    /// Writes the model's parameters, or their average (<see cref="UseAverage"/>), and statistics, under their names, and
+    /// how inputs are normalised; a safetensors file, written atomically.
     /// </summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <exception cref="InvalidOperationException">A tensor holds a number that is not finite; the old file stays.</exception>
@@ -16,7 +16,7 @@ public sealed partial class Trainer
     public void Save(string path)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (TensorFile.Save(path, ModelFile.Tensors(_model), Metadata(ModelMetadata.Weights)) is { } tensor)
+        if (TensorFile.Save(path, ModelFile.Tensors(_model, Average), Metadata(ModelMetadata.Weights)) is { } tensor)
             throw new InvalidOperationException($"'{tensor}' holds a number that is not finite; nothing was written to '{path}'.");
     }
 
@@ -32,12 +32,13 @@ public sealed partial class Trainer
         using var file = SafeTensors.Open(path);
         var input = ModelMetadata.ReadInput(file.Metadata, path);
         ModelFile.Load(file, path, _model, _device);
+        _update.Average?.Reset();
         if (input is not null) Adopt(input);
     }
 
     /// <summary>
-    /// Writes everything that a run needs to go on exactly: weights, statistics, optimiser state, random
-    /// states and the position. A safetensors file, written atomically.
+    /// Writes everything that a run needs to go on exactly: weights and their average, statistics, optimiser state,
+    /// random states and the position. A safetensors file, written atomically.
     /// </summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <exception cref="InvalidOperationException">A tensor holds a number that is not finite; the old file stays.</exception>
@@ -51,7 +52,7 @@ public sealed partial class Trainer
 
     /// <summary>
     /// Takes up a run where a checkpoint left it: the next Fit continues it, to the bit, given the same
-    /// data, batch size, optimiser and schedule.
+    /// data, batch size, optimiser, options and schedule.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -82,6 +83,7 @@ public sealed partial class Trainer
             LossSum = ModelMetadata.Real(metadata, ModelMetadata.LossSum, path),
             Unfinished = true,
         };
+        if (_options.Schedule.PlateauRule is not null) position.Plateau = ModelMetadata.ReadPlateau(metadata, path);
         var seed = ModelMetadata.Number<ulong>(metadata, ModelMetadata.Seed, path);
         TensorFile.Load(file, path, AllTensors(), static _ => true);
         _position = position;
@@ -101,6 +103,7 @@ public sealed partial class Trainer
         metadata[ModelMetadata.DataCount] = ModelMetadata.Text(_position.DataCount);
         metadata[ModelMetadata.Examples] = ModelMetadata.Text(_position.Examples);
         metadata[ModelMetadata.LossSum] = ModelMetadata.Text(_position.LossSum);
+        if (_options.Schedule.PlateauRule is not null) ModelMetadata.Write(metadata, _position.Plateau);
         metadata[ModelMetadata.Seed] = _seed.ToString(CultureInfo.InvariantCulture);
         metadata[ModelMetadata.Optimizer] = _optimizer.ToString();
         metadata[ModelMetadata.Schedule] = _options.Schedule.ToString()!;
@@ -123,8 +126,10 @@ public sealed partial class Trainer
     private List<NamedTensor> AllTensors()
     {
         var tensors = ModelFile.Tensors(_model);
-        foreach (var name in _state.Names) tensors.Add(new NamedTensor(ModelFile.OptimizerPart + name, _state[name]));
-        foreach (var state in _model.RandomStates()) tensors.Add(new NamedTensor(ModelFile.RandomPart + state.Name, state.Tensor!));
+        var state = _update.State;
+        foreach (var name in state.Names) tensors.Add(new NamedTensor(ModelFile.OptimizerPart + name, state[name]));
+        if (_update.Average is { } average) tensors.AddRange(average.Tensors);
+        foreach (var random in _model.RandomStates()) tensors.Add(new NamedTensor(ModelFile.RandomPart + random.Name, random.Tensor!));
         return tensors;
     }
 

@@ -8,6 +8,28 @@ public sealed record TrainerOptions
     /// <summary>How the learning rate changes over a run; constant by default.</summary>
     public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Constant;
 
+    /// <summary>How gradients are bounded, before the optimiser adds weight decay; null: not at all.</summary>
+    public GradientClipping? Clipping { get; init; }
+
+    /// <summary>
+    /// Told the Euclidean norm of all gradients together, before clipping, for every step of a run: the step, counted
+    /// from 1, and the norm. Called by the training thread, in order, some steps later.
+    /// </summary>
+    public Action<long, float>? GradientNorm { get; init; }
+
+    /// <summary>
+    /// Batches whose gradients make one step, at least 1. Their mean over examples is used, so that a step is that of
+    /// one batch of all examples, but for layers that look at a whole batch (batch norm) or draw random numbers
+    /// (dropout). An epoch ends with a step of what is left. Runs stop between steps only.
+    /// </summary>
+    public int AccumulationSteps { get; init; } = 1;
+
+    /// <summary>
+    /// The moving average of the weights that is kept beside them, and then used by evaluation, prediction and
+    /// <see cref="Trainer.Save"/> (see <see cref="Trainer.UseAverage"/>); null: none.
+    /// </summary>
+    public ExponentialAverage? Averaging { get; init; }
+
     /// <summary>How raw inputs become the model's; null: by the statistics of the first training set.</summary>
     public Normalization? Normalization { get; init; }
 

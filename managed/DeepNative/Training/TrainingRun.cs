@@ -12,6 +12,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly LossRing _ring;
     private readonly StepProgram _full;
     private readonly StepProgram _last;
+    private readonly StepProgram? _collect;
     private readonly long _start;
 
     private long _firstStepEnd;
@@ -35,9 +36,11 @@ internal sealed class TrainingRun : IDisposable
         try
         {
             var rest = _feed.CountOf(_feed.BatchCount - 1);
-            _full = setup.Programs.Training(batch, setup.Optimizer, setup.State, _feed);
-            _last = rest == batch ? _full : setup.Programs.Training(rest, setup.Optimizer, setup.State, _feed);
-            _ring = new LossRing(setup.Device, position.Step, () => _lastCheckpoint)
+            _full = setup.Programs.Training(batch, setup.Update, _feed);
+            _last = rest == batch ? _full : setup.Programs.Training(rest, setup.Update, _feed);
+            if (setup.Update.BatchesPerUpdate > 1) _collect = setup.Programs.Training(batch, setup.Update, _feed, collect: true);
+            setup.Update.Begin();
+            _ring = new LossRing(setup.Device, () => _lastCheckpoint, setup.GradientNorm)
             {
                 Sum = position.LossSum,
                 Examples = position.Examples,
@@ -100,21 +103,9 @@ internal sealed class TrainingRun : IDisposable
 
     private void Step()
     {
-        var count = _feed.CountOf(_position.Batch);
-        var program = count == _full.Batch ? _full : _last;
-        _ring.Reserve();
-        var rate = (float)(_setup.Optimizer.LearningRate * _setup.Schedule.Factor(Schedule()));
-        // Not "!=": the first comparison is with NaN, which must differ.
-        if (!(rate == _rate))
-        {
-            _ring.SendRate(_setup.State.LearningRate, rate);
-            _rate = rate;
-        }
-
-        _feed.Next(program);
-        program.Program.Run();
-        _ring.Submit(program.Loss!, count);
-        _position.Batch++;
+        var examples = 0;
+        var batches = Math.Min(_setup.Update.BatchesPerUpdate, _feed.BatchCount - _position.Batch);
+        for (var batch = 1; batch <= batches; batch++) examples += RunBatch(isUpdate: batch == batches);
         _position.Step++;
         _steps++;
         if (_steps == 1)
@@ -124,7 +115,7 @@ internal sealed class TrainingRun : IDisposable
         }
         else
         {
-            _timedImages += count;
+            _timedImages += examples;
         }
 
         if (_setup.Options.Checkpoint is { EverySteps: > 0 } checkpoint && _position.Step % checkpoint.EverySteps == 0
@@ -133,6 +124,28 @@ internal sealed class TrainingRun : IDisposable
         if (_setup.Options.Progress is { } progress && Stopwatch.GetElapsedTime(_lastReport) >= _setup.ProgressInterval
             && _position.Batch < _feed.BatchCount)
             Report(progress, isEpochEnd: false);
+    }
+
+    private int RunBatch(bool isUpdate)
+    {
+        var count = _feed.CountOf(_position.Batch);
+        var program = !isUpdate ? _collect! : count == _full.Batch ? _full : _last;
+        _ring.Reserve();
+        if (isUpdate) SendRate();
+        _feed.Next(program);
+        program.Program.Run();
+        _ring.Submit(program.Loss!, count, _position.Step + 1, isUpdate ? _setup.Update.Norm : null);
+        _position.Batch++;
+        return count;
+    }
+
+    private void SendRate()
+    {
+        var rate = (float)(_setup.Optimizer.LearningRate * _setup.Schedule.Factor(Schedule()));
+        // The first comparison is with NaN, which equals nothing.
+        if (rate == _rate) return;
+        _ring.SendRate(_setup.Update.State.LearningRate, rate);
+        _rate = rate;
     }
 
     private void EndEpoch()
@@ -148,6 +161,8 @@ internal sealed class TrainingRun : IDisposable
                 _setup.Device, _setup.Programs, validation, _setup.Resident.Find(validation), _setup.Options.Batch, _setup.Prefetch);
         }
 
+        if (_setup.Schedule.PlateauRule is { } plateau && _validation is { } measured)
+            _position.Plateau = plateau.After(_position.Plateau, measured);
         _paused += Stopwatch.GetTimestamp() - pause;
         if (_setup.Options.Progress is { } progress) Report(progress, isEpochEnd: true, mean);
         (_ring.Sum, _ring.Examples) = (0, 0);
@@ -176,7 +191,7 @@ internal sealed class TrainingRun : IDisposable
         _lastReport = Stopwatch.GetTimestamp();
         progress.Report(new TrainingProgress(
             isEpochEnd ? _position.Epoch : _position.Epoch + 1, _setup.Options.Epochs,
-            isEpochEnd ? _feed.BatchCount : _position.Batch, _feed.BatchCount, _position.Step, loss ?? _ring.Mean, _rate,
+            StepsOf(isEpochEnd ? _feed.BatchCount : _position.Batch), StepsOf(_feed.BatchCount), _position.Step, loss ?? _ring.Mean, _rate,
             ImagesPerSecond(), Stopwatch.GetElapsedTime(_start).TotalSeconds, isEpochEnd, isEpochEnd ? _validation : null));
     }
 
@@ -187,6 +202,14 @@ internal sealed class TrainingRun : IDisposable
         return _timedImages / ((double)Math.Max(1, ticks) / Stopwatch.Frequency);
     }
 
-    private SchedulePosition Schedule() =>
-        new(_position.Step, _feed.BatchCount, (long)_feed.BatchCount * _setup.Options.Epochs);
+    private SchedulePosition Schedule()
+    {
+        var stepsPerEpoch = StepsOf(_feed.BatchCount);
+        return new SchedulePosition(_position.Step, stepsPerEpoch, (long)stepsPerEpoch * _setup.Options.Epochs)
+        {
+            PlateauFactor = _position.Plateau.Factor,
+        };
+    }
+
+    private int StepsOf(int batches) => (int)(((long)batches + _setup.Update.BatchesPerUpdate - 1) / _setup.Update.BatchesPerUpdate);
 }

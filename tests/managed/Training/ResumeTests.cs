@@ -32,7 +32,12 @@ internal sealed class ResumeTests
     [TearDown]
     public void RemoveFolder() => _folder.Dispose();
 
-    private static IEnumerable<Optimizer> Rules() => [new Sgd(0.05f), new Sgd(0.05f, momentum: 0.9f), new Adam(0.01f)];
+    private static IEnumerable<Optimizer> Rules() => 
+    [
+        new Sgd(0.05f), new Sgd(0.05f, momentum: 0.9f), new Sgd(0.05f, momentum: 0.9f, dampening: 0.1f), new Adam(0.01f), new AdamW(0.01f),
+        new Adagrad(), new RmsProp(momentum: 0.5f, centered: true), new Adadelta(), new Adamax(), new NAdam(), new Lars(1f),
+        new Adam(0.01f) { Groups = [new ParameterGroup("0.*") { Frozen = true }, new ParameterGroup("7.*") { LearningRateFactor = 0.1f }] },
+    ];
 
     [Test]
     public void Two_epochs_equal_one_and_one_resumed([ValueSource(nameof(Rules))] Optimizer rule)
@@ -59,6 +64,49 @@ internal sealed class ResumeTests
         Assert.That(resumed, Is.EqualTo(whole));
         Assert.That(resumedResult.Loss, Is.EqualTo(wholeResult.Loss));
         Assert.That(resumedResult.Completed, Is.True);
+    }
+
+    // Five batches an epoch, in steps of 2, 2 and 1.
+    [TestCase(1)]
+    [TestCase(2)]
+    [TestCase(3)]
+    [TestCase(5)]
+    [TestCase(7)]
+    public void Averages_accumulation_and_a_plateau_go_on_exactly(int step)
+    {
+        var options = new TrainerOptions
+        {
+            Averaging = new ExponentialAverage(0.8f, warmup: true),
+            AccumulationSteps = 2,
+            Clipping = GradientClipping.ByNorm(1f),
+            Schedule = LearningRateSchedule.Plateau(0.5, patience: 0, threshold: 1e9, absolute: true),
+            ProgressInterval = TimeSpan.Zero,
+        };
+        float[] Run(int stopAfter, bool resume)
+        {
+            using var trainer = new Trainer(TrainerTests.Net(), new SoftmaxCrossEntropy(), new RmsProp(), _device, seed: 11, options);
+            using var source = new CancellationTokenSource();
+            if (resume) trainer.Resume(Checkpoint);
+            trainer.Fit(
+                Data(), epochs: 3, Batch, progress: new Stop(source, stopAfter),
+                checkpoint: stopAfter > 0 ? new CheckpointOptions(Checkpoint, EveryEpochs: 0) : null,
+                validation: Synthetic.Images(20, seed: 3, size: 12), cancellation: source.Token);
+            trainer.Save(_folder.File("averaged.safetensors"));
+            var weights = TrainerTests.Weights(trainer.Model);
+            trainer.Load(_folder.File("averaged.safetensors"));
+            return [.. weights, .. TrainerTests.Weights(trainer.Model)];
+        }
+
+        var whole = Run(stopAfter: 0, resume: false);
+        Run(step, resume: false);
+        using (var file = SafeTensors.Open(Checkpoint))
+        {
+            Assert.That(file.Metadata["step"], Is.EqualTo($"{step}"));
+            Assert.That(file.Names, Does.Contain("average.0.weight").And.Contain("average.count"));
+            Assert.That(file.Metadata["plateau_factor"], Is.EqualTo(step < 6 ? "1" : "0.5"));
+        }
+
+        Assert.That(Run(stopAfter: 0, resume: true), Is.EqualTo(whole));
     }
 
     [Test]
