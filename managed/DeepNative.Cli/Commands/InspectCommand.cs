@@ -19,6 +19,7 @@ internal sealed class InspectCommand : Command
     {
         Arguments.Add(_model);
         Options.Add(_batch);
+        Subcommands.Add(new InspectOperatorsCommand(output, error));
         SetAction(parsed => Run(new Terminal(output, error), parsed));
     }
 

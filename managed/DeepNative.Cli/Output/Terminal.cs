@@ -48,10 +48,14 @@ internal sealed class Terminal
 
     /// <summary>Writes what --json asked for, if it did.</summary>
     /// <param name="measurement">The values.</param>
-    public void Write(Measurement measurement)
+    public void Write(Measurement measurement) => WriteJson(measurement.ToString());
+
+    /// <summary>Writes a text where --json asked for it, if it did.</summary>
+    /// <param name="json">The text.</param>
+    public void WriteJson(string json)
     {
         if (_jsonPath is null) return;
-        if (JsonOnOutput) _output.WriteLine(measurement.ToString());
-        else File.WriteAllText(_jsonPath, measurement + "\n");
+        if (JsonOnOutput) _output.WriteLine(json);
+        else File.WriteAllText(_jsonPath, json + "\n");
     }
 }
