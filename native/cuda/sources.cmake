@@ -3,6 +3,7 @@
 set(DN_CUDA_HOST_SOURCES
   batch_norm.cpp
   check.cpp
+  concat.cpp
   convolution.cpp
   convolution_view.cpp
   device.cpp
@@ -15,6 +16,7 @@ set(DN_CUDA_HOST_SOURCES
   image_decode.cpp
   layout.cpp
   matmul.cpp
+  pad.cpp
   pooling.cpp
   optimizer.cpp
   pointwise.cpp
@@ -22,9 +24,11 @@ set(DN_CUDA_HOST_SOURCES
   recurrent.cpp
   reduce.cpp
   runner.cpp
+  slice.cpp
   small_convolution.cpp
   softmax.cpp
   transfer.cpp
+  transpose.cpp
   vendor/convolution_candidates.cpp
   vendor/cublas.cpp
   vendor/cudnn.cpp
@@ -42,6 +46,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/batch_norm_backward.cu
   kernels/batch_norm_planes.cu
   kernels/column_sum.cu
+  kernels/concat.cu
   kernels/depthwise_convolution.cu
   kernels/direct_convolution.cu
   kernels/gather.cu
@@ -54,6 +59,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/image_decode.cu
   kernels/layout_change.cu
   kernels/optimizer.cu
+  kernels/pad.cu
   kernels/pointwise.cu
   kernels/pointwise_function.cu
   kernels/pooling.cu

@@ -1,5 +1,8 @@
 #include "engine/types.h"
 
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <ostream>
 
 namespace dn {
@@ -30,6 +33,57 @@ const char* name_of(DType dtype) {
 }
 DType check_dtype(int32_t value) {
   return row_of(value).dtype;
+}
+
+namespace {
+
+uint16_t bfloat16_bits(float value) {
+  const uint32_t word = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value)) return (uint16_t)(word >> 16 | 0x40);  // stays a NaN when cut
+  return (uint16_t)((word + 0x7fff + (word >> 16 & 1)) >> 16);
+}
+
+uint16_t float16_bits(float value) {
+  const auto sign = (uint16_t)(std::signbit(value) ? 0x8000 : 0);
+  if (std::isnan(value)) return sign | 0x7e00;
+  const float size = std::abs(value);
+  if (size >= 65520.0f) return sign | 0x7c00;
+  // In units of the last of 11 binary places, or of the smallest denormal number.
+  const int exponent = size < 0x1p-14f ? -14 : std::ilogb(size);
+  const auto digits = (uint32_t)std::nearbyint(std::ldexp(size, 10 - exponent));
+  return (uint16_t)(sign | (((uint32_t)(exponent + 14) << 10) + digits));
+}
+
+template <typename T>
+uint64_t integer_bits(float value) {
+  using Limits = std::numeric_limits<T>;
+  const double rounded = std::nearbyint((double)value);
+  if (std::isnan(value)) return 0;
+  // The largest int64 has no double of its own; the one above is already too large.
+  if (rounded >= (double)Limits::max()) return (uint64_t)Limits::max();
+  return (uint64_t)(rounded <= (double)Limits::min() ? Limits::min() : (T)rounded);
+}
+
+}  // namespace
+
+uint64_t element_of(DType dtype, float value) {
+  switch (dtype) {
+    case DN_DTYPE_F32:
+      return std::bit_cast<uint32_t>(value);
+    case DN_DTYPE_F64:
+      return std::bit_cast<uint64_t>((double)value);
+    case DN_DTYPE_F16:
+      return float16_bits(value);
+    case DN_DTYPE_BF16:
+      return bfloat16_bits(value);
+    case DN_DTYPE_U8:
+      return integer_bits<uint8_t>(value);
+    case DN_DTYPE_I32:
+      return integer_bits<int32_t>(value);
+    case DN_DTYPE_I64:
+      return integer_bits<int64_t>(value);
+  }
+  fail(DN_INTERNAL, "dtype ", (int)dtype);
 }
 
 Shape::Shape(int rank, const int64_t* dims) : rank_(rank) {

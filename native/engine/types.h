@@ -15,6 +15,9 @@ using DType = dn_dtype;
 DN_API int64_t size_of(DType dtype);  // bytes of an element
 DN_API const char* name_of(DType dtype);
 DN_API DType check_dtype(int32_t value);
+// The bits of a number as an element, in the low bytes: rounded to nearest even, saturated; NaN becomes
+// 0 in integers.
+DN_API uint64_t element_of(DType dtype, float value);
 
 class DN_API Shape {
  public:

@@ -211,7 +211,7 @@ DN_API void dn_event_release(dn_event* event);
  * (id -1). All are float32 unless said otherwise. */
 typedef enum dn_operator_kind {
   /* dn_pointwise_attributes. inputs: any number, any dtype, broadcast as in NumPy;
-   * outputs: one or more, all of the broadcast shape. */
+   * outputs: one or more, all of one shape, to which the inputs broadcast. */
   DN_OPERATOR_POINTWISE = 1,
   /* dn_reduce_attributes. inputs: x; outputs: y (argmax: i32). */
   DN_OPERATOR_REDUCE = 2,

@@ -48,7 +48,7 @@ internal enum DType
 internal enum OperatorKind
 {
     /// <summary>dn_pointwise_attributes. inputs: any number, any dtype, broadcast as in NumPy;
-    /// outputs: one or more, all of the broadcast shape.</summary>
+    /// outputs: one or more, all of one shape, to which the inputs broadcast.</summary>
     Pointwise = 1,
     /// <summary>dn_reduce_attributes. inputs: x; outputs: y (argmax: i32).</summary>
     Reduce = 2,

@@ -37,6 +37,13 @@ internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
     public void Add(Node node, OperatorKind kind) =>
         Native.ProgramOperator(program, kind, node.Name, Inputs(node), Outputs(node));
 
+    /// <summary>Adds an operator that computes one output of a node, if anybody reads that.</summary>
+    public void AddOutput<TAttributes>(Node node, int output, OperatorKind kind, in TAttributes attributes)
+        where TAttributes : unmanaged
+    {
+        if (Output(node, output) is var id and not Absent) Native.ProgramOperator(program, kind, node.Name, attributes, Inputs(node), [id]);
+    }
+
     /// <summary>Copies a value to a bound one: a reshape to the same shape, which any data type survives.</summary>
     public void AddCopy(Node node, Value source, Value target) =>
         Native.ProgramOperator(program, OperatorKind.Reshape, node.Name, [_ids[source]], [_ids[target]]);

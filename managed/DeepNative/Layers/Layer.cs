@@ -7,7 +7,10 @@ namespace DeepNative.Layers;
 /// </summary>
 /// <remarks>
 /// To write one: create parameters with <see cref="AddParameter"/> and children with
-/// <see cref="AddChild{T}"/> in the constructor, and override <see cref="Build"/>. Not thread-safe.
+/// <see cref="AddChild{T}"/> in the constructor, and override <see cref="Build"/>. A layer that takes or
+/// gives more than one value (a memory, lengths, a state) has further public overloads of Forward, which
+/// do their work in <see cref="Scoped(Value, Func{Value})"/>; Build says what it does with one input.
+/// Not thread-safe.
 /// </remarks>
 public abstract class Layer
 {
@@ -40,21 +43,7 @@ public abstract class Layer
     public Value Forward(Value input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var traces = s_traces;
-        var entry = traces?.Count ?? 0;
-        traces?.Add(new LayerTrace(this, input.Shape, input.Shape));
-        Value output;
-        if (_localName.Length == 0)
-        {
-            output = Build(input);
-        }
-        else
-        {
-            using (input.Graph.Scope(_localName)) output = Build(input);
-        }
-
-        if (traces is not null) traces[entry] = new LayerTrace(this, input.Shape, output.Shape);
-        return output;
+        return Scoped(input, () => Build(input));
     }
 
     /// <summary>
@@ -175,6 +164,35 @@ public abstract class Layer
     /// <param name="input">The input; check its shape and throw <see cref="Mismatch"/>.</param>
     /// <returns>The output.</returns>
     protected abstract Value Build(Value input);
+
+    /// <summary>
+    /// Adds the layer to a graph: what is added inside is named after it, in errors and reports. For
+    /// overloads of <see cref="Forward"/> that take more than one value.
+    /// </summary>
+    /// <param name="input">The main input, which summaries of the model show.</param>
+    /// <param name="build">The layer's computation; check shapes and throw <see cref="Mismatch"/>.</param>
+    /// <returns>The output.</returns>
+    protected Value Scoped(Value input, Func<Value> build) => Scoped(input, build, static output => output);
+
+    /// <summary>The same for a computation that gives more than one value.</summary>
+    /// <typeparam name="T">All that it gives.</typeparam>
+    /// <param name="input">The main input, which summaries of the model show.</param>
+    /// <param name="build">The layer's computation; check shapes and throw <see cref="Mismatch"/>.</param>
+    /// <param name="output">The main output among the results, which summaries of the model show.</param>
+    /// <returns>The results.</returns>
+    protected T Scoped<T>(Value input, Func<T> build, Func<T, Value> output)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(build);
+        ArgumentNullException.ThrowIfNull(output);
+        var traces = s_traces;
+        var entry = traces?.Count ?? 0;
+        traces?.Add(new LayerTrace(this, input.Shape, input.Shape));
+        T results;
+        using (input.Graph.Scope(_localName)) results = build();
+        if (traces is not null) traces[entry] = new LayerTrace(this, input.Shape, output(results).Shape);
+        return results;
+    }
 
     /// <summary>Declares a parameter; for constructors.</summary>
     /// <param name="name">Its name inside the layer: "weight", "bias", "running_mean".</param>

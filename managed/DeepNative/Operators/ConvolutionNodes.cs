@@ -130,7 +130,7 @@ internal sealed class ConvolutionWeightNode : Node
         if (Outputs.Count > 1 && context.GradOutput(1) is { } gradBias)
         {
             var perChannel = Reshape.To(gradBias, Convolution.ChannelShape(gradBias.Shape.Count, y.Shape.Rank));
-            gradients[1] = gradients[1] is { } sum ? sum + perChannel : Pointwise.Expand(perChannel, y);
+            gradients[1] = gradients[1] is { } sum ? sum + perChannel : Pointwise.Expand(perChannel, y.Shape);
         }
 
         return gradients;

@@ -179,9 +179,24 @@ public static class Pointwise
         return PointwiseNode.Create(x.Graph, nameof(Cast), Compose(1, (_, v) => [v[0]]), [x], dtype);
     }
 
-    /// <summary>x repeated to the shape that it has together with another value.</summary>
-    internal static Value Expand(Value x, Value like) =>
-        x.Shape == like.Shape ? x : PointwiseNode.Create(x.Graph, nameof(Expand), Compose(1, (_, v) => [v[0]]), [x, like]);
+    /// <summary>x repeated along axes that it lacks or whose extent is 1. It goes by way of float32.</summary>
+    /// <param name="x">Any shape and data type.</param>
+    /// <param name="shape">The shape of the result.</param>
+    /// <returns>The value under that shape.</returns>
+    /// <exception cref="ShapeException">x does not broadcast to the shape.</exception>
+    public static Value Expand(Value x, Shape shape)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        if (!Shape.TryBroadcast(x.Shape, shape, out var common) || common != shape)
+            throw x.Graph.Mismatch(nameof(Expand), $"a shape that broadcasts to {shape}", x.Shape.ToString(), $"input is {x.Shape}, which does not broadcast to {shape}");
+        return PointwiseNode.CreateAs(x.Graph, nameof(Expand), Compose(1, (_, v) => [v[0]]), [x], shape, x.DType);
+    }
+
+    /// <summary>x repeated to the shape of another value.</summary>
+    internal static Value Expand(Value x, Value like) => Expand(x, like.Shape);
+
+    /// <summary>A number repeated to a shape.</summary>
+    internal static Value Fill(Graph graph, float number, Shape shape) => Expand(graph.Constant(number), shape);
 
     /// <summary>An expression of some inputs.</summary>
     internal static Expression Compose(int inputCount, Func<ExpressionBuilder, int[], int[]> outputs)

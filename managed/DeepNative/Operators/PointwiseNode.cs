@@ -2,7 +2,7 @@ using DeepNative.Interop;
 
 namespace DeepNative.Operators;
 
-/// <summary>An expression over broadcast inputs; all outputs have the broadcast shape.</summary>
+/// <summary>An expression over inputs that broadcast to the shape of all outputs.</summary>
 internal sealed class PointwiseNode : Node
 {
     private readonly string _operatorName;
@@ -37,20 +37,24 @@ internal sealed class PointwiseNode : Node
     /// output (input 1) and the input (input 2), where that is better than the generic rules.
     /// </param>
     public static Value Create(
-        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? gradient = null)
+        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, DType dtype = DType.Float32, Expression? gradient = null) =>
+        CreateAs(graph, operatorName, expression, inputs, BroadcastShape(graph, operatorName, inputs), dtype, gradient);
+
+    /// <summary>The same, of a shape to which the inputs are known to broadcast.</summary>
+    public static Value CreateAs(
+        Graph graph, string operatorName, Expression expression, ReadOnlySpan<Value?> inputs, Shape shape, DType dtype = DType.Float32, Expression? gradient = null)
     {
-        var shape = BroadcastShape(graph, operatorName, inputs);
-        var (normal, used) = Normalize(expression, inputs, shape);
+        var (normal, used) = Normalize(expression, inputs);
         if (normal.IsCopy && used[0].Shape == shape && used[0].DType == dtype) return used[0];
-        if (used.Length == 0 && dtype == DType.Float32) return graph.Constant(normal.Instructions[0].Value);
+        if (used.Length == 0 && shape.Rank == 0 && dtype == DType.Float32) return graph.Constant(normal.Instructions[0].Value);
         return graph.Add(new PointwiseNode(graph, operatorName, normal, used, shape, [dtype], gradient)).Outputs[0];
     }
 
     /// <summary>
     /// The same function with each input once, constants inside the expression, inputs numbered in the
-    /// order of use, and unused ones gone unless the shape comes from them.
+    /// order of use, and unused ones gone.
     /// </summary>
-    public static (Expression Expression, Value[] Inputs) Normalize(Expression expression, ReadOnlySpan<Value?> inputs, Shape shape)
+    public static (Expression Expression, Value[] Inputs) Normalize(Expression expression, ReadOnlySpan<Value?> inputs)
     {
         var builder = new ExpressionBuilder();
         var distinct = new List<Value>();
@@ -77,7 +81,7 @@ internal sealed class PointwiseNode : Node
         var values = builder.Append(expression, stands);
         var outputs = new int[expression.OutputCount];
         for (var i = 0; i < outputs.Length; i++) outputs[i] = values[expression.OutputValue(i)];
-        return Renumber(builder.Build(outputs), distinct, shape);
+        return Renumber(builder.Build(outputs), distinct);
     }
 
     /// <summary>This node with another's expression in the place of its outputs.</summary>
@@ -93,7 +97,7 @@ internal sealed class PointwiseNode : Node
         for (var i = 0; i < produced.Length; i++) known.Add(producer.Outputs[i], produced[i]);
         var outputs = Append(builder, this, inputs, known);
         if (keepOutputs) outputs = [.. outputs, .. produced];
-        return Normalize(builder.Build(outputs), [.. inputs], Shape);
+        return Normalize(builder.Build(outputs), [.. inputs]);
     }
 
     /// <summary>Changes the node in place; for passes only.</summary>
@@ -195,12 +199,11 @@ internal sealed class PointwiseNode : Node
         return shape;
     }
 
-    private static (Expression Expression, Value[] Inputs) Renumber(Expression expression, List<Value> inputs, Shape shape)
+    private static (Expression Expression, Value[] Inputs) Renumber(Expression expression, List<Value> inputs)
     {
         var numbers = new int[inputs.Count];
         Array.Fill(numbers, -1);
         var used = new List<Value>();
-        var covered = Shape.Scalar;
         var instructions = expression.Instructions.ToBuilder();
         for (var i = 0; i < instructions.Count; i++)
         {
@@ -209,19 +212,10 @@ internal sealed class PointwiseNode : Node
             if (number < 0)
             {
                 number = used.Count;
-                covered = Shape.Broadcast(covered, inputs[instructions[i].A].Shape);
                 used.Add(inputs[instructions[i].A]);
             }
 
             instructions[i] = instructions[i] with { A = number };
-        }
-
-        for (var i = 0; i < numbers.Length && covered != shape; i++)
-        {
-            var wider = Shape.Broadcast(covered, inputs[i].Shape);
-            if (numbers[i] >= 0 || wider == covered) continue;
-            covered = wider;
-            used.Add(inputs[i]);
         }
 
         return (new Expression(instructions.ToImmutable()), [.. used]);

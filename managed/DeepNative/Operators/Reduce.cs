@@ -145,7 +145,7 @@ internal sealed class ReduceNode : Node
         var broadcasts = kept.From(leading) == gradOutput.Shape && kept.Until(leading).Count == 1;
         var gradient = broadcasts ? gradOutput : Reshape.To(gradOutput, kept);
         if (Mode == ReduceMode.Mean) gradient *= 1f / Reduce.CountOf(x.Shape, Axes);
-        if (Mode != ReduceMode.Max) return [Pointwise.Expand(gradient, x)];
+        if (Mode != ReduceMode.Max) return [Pointwise.Expand(gradient, x.Shape)];
         var winners = Pointwise.Equal(x, Reshape.To(Outputs[0], kept));
         var count = Reduce.SumTo(winners, kept);
         return [winners * (gradient / count)];

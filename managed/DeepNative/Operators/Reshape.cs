@@ -42,6 +42,54 @@ public static class Reshape
 
         return To(x, x.Shape.Until(fromAxis).Concat(new Shape(x.Shape.From(fromAxis).Count)));
     }
+
+    /// <summary>Takes apart one axis: (N, 6, H) with axis 1 and (2, 3) becomes (N, 2, 3, H).</summary>
+    /// <param name="x">Any shape with that axis.</param>
+    /// <param name="axis">The axis; below 0 it is counted from the end.</param>
+    /// <param name="shape">What it becomes; as many elements as its extent.</param>
+    /// <returns>The value under the new shape.</returns>
+    /// <exception cref="ShapeException">There is no such axis, or the numbers of elements differ.</exception>
+    public static Value Unflatten(Value x, int axis, Shape shape)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        axis = Axes.Resolve("Unflatten", x, axis);
+        if (shape.Count != x.Shape[axis])
+        {
+            throw x.Graph.Mismatch(
+                "Unflatten", $"{x.Shape[axis]} elements", $"{shape.Count} elements",
+                $"{shape} has {shape.Count} elements, axis {axis} of the input {x.Shape} has {x.Shape[axis]}");
+        }
+
+        return To(x, x.Shape.Until(axis).Concat(shape).Concat(x.Shape.From(axis + 1)));
+    }
+
+    /// <summary>Removes an axis of extent 1.</summary>
+    /// <param name="x">Any shape with that axis.</param>
+    /// <param name="axis">The axis; below 0 it is counted from the end.</param>
+    /// <returns>A value of one axis less.</returns>
+    /// <exception cref="ShapeException">There is no such axis, or its extent is not 1.</exception>
+    public static Value Squeeze(Value x, int axis)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        axis = Axes.Resolve("Squeeze", x, axis);
+        if (x.Shape[axis] != 1)
+            throw x.Graph.Mismatch("Squeeze", "extent 1", $"extent {x.Shape[axis]}", $"axis {axis} has extent {x.Shape[axis]}, expected 1; input is {x.Shape}");
+        return To(x, x.Shape.Until(axis).Concat(x.Shape.From(axis + 1)));
+    }
+
+    /// <summary>Adds an axis of extent 1.</summary>
+    /// <param name="x">Any shape of at most 7 axes.</param>
+    /// <param name="axis">Where it stands in the result; -1 is the last.</param>
+    /// <returns>A value of one axis more.</returns>
+    /// <exception cref="ShapeException">There is no such place, or no room for one more axis.</exception>
+    public static Value Unsqueeze(Value x, int axis)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        if (x.Shape.Rank == Shape.MaxRank)
+            throw x.Graph.Mismatch("Unsqueeze", $"rank {Shape.MaxRank - 1} or less", $"rank {x.Shape.Rank}", $"input has rank {x.Shape.Rank}, expected {Shape.MaxRank - 1} or less; input is {x.Shape}");
+        axis = Axes.Resolve("Unsqueeze", x, axis, x.Shape.Rank + 1);
+        return To(x, x.Shape.Until(axis).Concat(new Shape(1L)).Concat(x.Shape.From(axis)));
+    }
 }
 
 internal sealed class ReshapeNode : Node

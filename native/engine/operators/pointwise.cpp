@@ -16,13 +16,13 @@ void check(const OperatorView& view) {
   const int inputs = (int)view.op().inputs().size(), outputs = (int)view.op().outputs().size();
   for (int slot = 0; slot < inputs; ++slot) view.input(slot);
   check_expression(view, inputs, outputs);
+  for (int slot = 1; slot < outputs; ++slot)
+    view.expect_shape("an output", view.output(slot), view.output_shape(0));
   Shape shape;
   for (int slot = 0; slot < inputs; ++slot) shape = broadcast(view, shape, view.input_shape(slot));
-  for (int slot = 0; slot < outputs; ++slot) {
-    // Without inputs the expression fills any shape.
-    if (inputs > 0) view.expect_shape("the output", view.output(slot), shape);
-    view.expect_shape("an output", view.output(slot), view.output_shape(0));
-  }
+  if (outputs > 0 && !(broadcast(view, shape, view.output_shape(0)) == view.output_shape(0)))
+    view.mismatch("the output is ", view.output_shape(0), ", to which the inputs' ", shape,
+                  " does not broadcast");
 }
 
 int64_t operations(const OperatorView& view) {

@@ -105,6 +105,33 @@ TEST(LayoutChange, RepeatsWhereTheStrideIsZero) {
   EXPECT_EQ(destination.read(), (std::vector<float>{1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3}));
 }
 
+TEST(LayoutChange, TakesSlices) {
+  std::vector<uint16_t> values(6 * 40);
+  std::iota(values.begin(), values.end(), uint16_t{0});
+  const TypedArray<uint16_t> source(values);
+  struct Slice {
+    int64_t first, rows, columns, row_stride, column_stride;
+  };
+  for (const Slice& c :
+       {Slice{5 * 40 + 39, 6, 40, -40, -1}, Slice{8, 6, 16, 40, 1}, Slice{8, 3, 32, 80, 1},
+        Slice{1, 2, 10, 120, 3}, Slice{160, 3, 40, -80, 1}, Slice{39, 10, 3, -3, 80}}) {
+    LayoutChange p;
+    p.element_bytes = 2;
+    p.rank = 2;
+    p.dims[0] = c.rows, p.dims[1] = c.columns;
+    p.source_strides[0] = c.row_stride, p.source_strides[1] = c.column_stride;
+    std::vector<uint16_t> expected;
+    for (int64_t i = 0; i < c.rows; ++i)
+      for (int64_t j = 0; j < c.columns; ++j)
+        expected.push_back(values[(size_t)(c.first + i * c.row_stride + j * c.column_stride)]);
+    const TypedArray<uint16_t> destination(expected.size());
+    p.source = source.data() + c.first;
+    p.destination = destination.data();
+    change_layout(nullptr, p);
+    EXPECT_EQ(destination.read(), expected);
+  }
+}
+
 // ---- types ----
 
 template <typename From, typename To>

@@ -33,6 +33,12 @@ internal sealed class Interpreter
         [typeof(GatherNode)] = (run, node) => ReferenceGather.Run(run, (GatherNode)node),
         [typeof(RecurrentNode)] = (run, node) => ReferenceRecurrent.Run(run, (RecurrentNode)node),
         [typeof(RecurrentBackwardNode)] = (run, node) => ReferenceRecurrent.Run(run, (RecurrentBackwardNode)node),
+        [typeof(SliceNode)] = (run, node) => ReferenceMove.Run(run, (SliceNode)node),
+        [typeof(SliceSplitNode)] = (run, node) => ReferenceMove.Run(run, (SliceSplitNode)node),
+        [typeof(PadNode)] = (run, node) => ReferenceMove.Run(run, (PadNode)node),
+        [typeof(PadBackwardNode)] = (run, node) => ReferenceMove.Run(run, (PadBackwardNode)node),
+        [typeof(ConcatNode)] = (run, node) => ReferenceMove.Run(run, (ConcatNode)node),
+        [typeof(TransposeNode)] = (run, node) => ReferenceMove.Run(run, (TransposeNode)node),
         [typeof(ImageDecodeNode)] = (run, node) => ReferenceImageDecode.Run(run, (ImageDecodeNode)node),
         [typeof(OptimizerNode)] = (run, node) => ReferenceOptimizer.Run(run, (OptimizerNode)node),
     };
