@@ -99,32 +99,46 @@ KernelPlan plan_softmax(const CompileView& view, int op) {
 
 // loss and, unless gradient is null, its gradient. The samples' losses are kept and added in order,
 // so that the sum does not depend on the number of threads.
-void cross_entropy(const std::string& label_text, const Split& s, float scale, const float* x,
+void cross_entropy(const std::string& label_text, const Split& s,
+                   const dn_softmax_cross_entropy_attributes& attributes, const float* x,
                    const int32_t* labels, const float* weight, float* loss, float* gradient,
                    float* scratch, int threads) {
   const int64_t samples = s.outer * s.inner;
   float* losses = scratch;
   float* work = scratch + samples;
+  // The target distribution: `elsewhere` for each class, and the rest for the label.
+  const float elsewhere = attributes.label_smoothing / (float)s.classes;
+  const float on_label = 1 - attributes.label_smoothing;
   std::atomic<int64_t> bad{std::numeric_limits<int64_t>::max()};
   parallel(threads, samples, samples * s.classes * 8, [&](int64_t begin, int64_t end) {
     float* e = work + omp_get_thread_num() * s.classes;
     for (int64_t i = begin; i < end; ++i) {
       const int32_t label = labels[i];
+      const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
+      if (attributes.ignore && label == attributes.ignore_index) {
+        losses[i] = 0;
+        for (int64_t c = 0; gradient && c < s.classes; ++c) gradient[at + c * s.inner] = 0;
+        continue;
+      }
       if (label < 0 || label >= s.classes) {
         int64_t first = bad;
         while (i < first && !bad.compare_exchange_weak(first, i)) {
         }
         continue;
       }
-      const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
       const float largest = maximum(x + at, s);
       const double sum = exponentials(x + at, s, largest, e);
+      double target = on_label * (double)(x[at + label * s.inner] - largest);
+      if (elsewhere > 0)
+        for (int64_t c = 0; c < s.classes; ++c)
+          target += elsewhere * (double)(x[at + c * s.inner] - largest);
       const float importance = weight ? weight[i] : 1.0f;
-      losses[i] = importance * (float)(std::log(sum) - (double)(x[at + label * s.inner] - largest));
+      losses[i] = importance * (float)(std::log(sum) - target);
       if (!gradient) continue;
-      const float factor = scale * importance;
+      const float factor = attributes.scale * importance;
       for (int64_t c = 0; c < s.classes; ++c)
-        gradient[at + c * s.inner] = factor * ((float)(e[c] / sum) - (c == label ? 1.0f : 0.0f));
+        gradient[at + c * s.inner] =
+            factor * ((float)(e[c] / sum) - elsewhere - (c == label ? on_label : 0.0f));
     }
   });
   if (bad < samples)
@@ -132,12 +146,12 @@ void cross_entropy(const std::string& label_text, const Split& s, float scale, c
          " is outside the classes 0 to ", s.classes - 1);
   double total = 0;
   for (int64_t i = 0; i < samples; ++i) total += losses[i];
-  *loss = (float)(total * scale);
+  *loss = (float)(total * attributes.scale);
 }
 
 KernelPlan plan_cross_entropy(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
-  const float scale = operation.attributes<dn_softmax_cross_entropy_attributes>().scale;
+  const auto attributes = operation.attributes<dn_softmax_cross_entropy_attributes>();
   const Split split = split_at(view.tensor(operation.input(0)).shape, 1);
   const int threads = device_of(view).threads();
   const bool weighted = operation.has_input(2), gradient = operation.has_output(1);
@@ -149,7 +163,7 @@ KernelPlan plan_cross_entropy(const CompileView& view, int op) {
   plan.scratch_bytes =
       (split.outer * split.inner + threads * split.classes) * (int64_t)sizeof(float);
   plan.kernel = make_kernel([=, text = view.view(op).label()](const Arguments& a) {
-    cross_entropy(text, split, scale, in(a, 0), static_cast<const int32_t*>(a.inputs[1]),
+    cross_entropy(text, split, attributes, in(a, 0), static_cast<const int32_t*>(a.inputs[1]),
                   weighted ? in(a, 2) : nullptr, out(a, 0), gradient ? out(a, 1) : nullptr,
                   static_cast<float*>(a.scratch), threads);
   });

@@ -63,7 +63,11 @@ KernelPlan plan_cross_entropy(const CompileView& view, int index) {
       });
   SoftmaxCrossEntropy p{};
   p.dtype = view.tensor(op.input(0)).dtype;
-  p.scale = op.attributes<dn_softmax_cross_entropy_attributes>().scale;
+  const auto& attributes = op.attributes<dn_softmax_cross_entropy_attributes>();
+  p.scale = attributes.scale;
+  p.label_smoothing = attributes.label_smoothing;
+  p.ignore = attributes.ignore != 0;
+  p.ignore_index = attributes.ignore_index;
   p.outer = split.outer, p.classes = split.classes, p.inner = split.inner;
   plan.kernel = make_launcher(view, [=](cudaStream_t stream, const Arguments& a) {
     SoftmaxCrossEntropy call = p;

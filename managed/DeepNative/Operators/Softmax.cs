@@ -21,17 +21,27 @@ public static class Softmax
 
     /// <summary>
     /// The mean over samples and positions of weight * -ln softmax(logits)[label], in one pass with its
-    /// gradient. A label outside 0 to C - 1 makes the run fail and is named.
+    /// gradient. A label outside 0 to C - 1 that is not the ignored one makes the run fail and is named.
     /// </summary>
     /// <param name="logits">(N, C) or (N, C, ...), float32.</param>
     /// <param name="labels">(N) or (N, ...), Int32.</param>
     /// <param name="weight">A factor for each label, (N) or (N, ...), float32; null: 1.</param>
-    /// <returns>The mean over all labels, weighted or not, of shape ().</returns>
+    /// <param name="labelSmoothing">
+    /// e, 0 to 1: the target is (1 - e) at the label and e / C at every class (Szegedy et al.: "Rethinking the
+    /// Inception architecture", 2016).
+    /// </param>
+    /// <param name="ignoreIndex">Positions with this label add nothing and have gradient 0; null: none.</param>
+    /// <param name="scale">The factor of the sum; null: 1 / number of all labels, ignored and weighted ones included.</param>
+    /// <returns>The mean, or the scaled sum, of shape ().</returns>
     /// <exception cref="ShapeException">The shapes or data types do not fit.</exception>
-    public static Value CrossEntropy(Value logits, Value labels, Value? weight = null)
+    /// <exception cref="ArgumentOutOfRangeException">The label smoothing is outside 0 to 1.</exception>
+    public static Value CrossEntropy(
+        Value logits, Value labels, Value? weight = null, float labelSmoothing = 0f, int? ignoreIndex = null, float? scale = null)
     {
         ArgumentNullException.ThrowIfNull(logits);
         ArgumentNullException.ThrowIfNull(labels);
+        ArgumentOutOfRangeException.ThrowIfNegative(labelSmoothing);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(labelSmoothing, 1f);
         const string Title = SoftmaxCrossEntropyNode.Title;
         var graph = logits.Graph;
         graph.CheckDType(Title, "logits", logits, DType.Float32);
@@ -57,7 +67,7 @@ public static class Softmax
             graph.CheckShape(Title, "weight", weight, shape);
         }
 
-        return graph.Add(new SoftmaxCrossEntropyNode(logits, labels, weight, 1f / shape.Count)).Outputs[0];
+        return graph.Add(new SoftmaxCrossEntropyNode(logits, labels, weight, scale ?? 1f / shape.Count, labelSmoothing, ignoreIndex)).Outputs[0];
     }
 
     private static Value Along(string title, Value x, int axis, bool log)
@@ -150,19 +160,25 @@ internal sealed class SoftmaxCrossEntropyNode : Node
 {
     public const string Title = "CrossEntropy";
 
-    public SoftmaxCrossEntropyNode(Value logits, Value labels, Value? weight, float scale)
+    public SoftmaxCrossEntropyNode(Value logits, Value labels, Value? weight, float scale, float labelSmoothing, int? ignoreIndex)
         : base(logits.Graph, weight is null ? [logits, labels] : [logits, labels, weight])
     {
         Scale = scale;
+        LabelSmoothing = labelSmoothing;
+        IgnoreIndex = ignoreIndex;
         AddOutput(DType.Float32, Shape.Scalar);
         AddOutput(DType.Float32, logits.Shape);
     }
 
     public float Scale { get; }
 
+    public float LabelSmoothing { get; }
+
+    public int? IgnoreIndex { get; }
+
     public override string OperatorName => Title;
 
-    public override object? Attributes => Scale;
+    public override object? Attributes => (Scale, LabelSmoothing, IgnoreIndex);
 
     public override bool IsOptional(int output) => output == 1;
 
@@ -187,32 +203,48 @@ internal sealed class SoftmaxCrossEntropyNode : Node
     {
         var softmax = Softmax.Apply(Inputs[0]!);
         var second = Graph.Add(new SoftmaxBackwardNode(softmax, gradGradient, 1, log: false)).Outputs[0] * Scale;
-        if (Inputs.Count < 3) return second;
-        var weight = Inputs[2]!;
-        return second * Reshape.To(weight, Inputs[0]!.Shape.With(1, 1));
+        if (Inputs.Count > 2) second *= PerPosition(Inputs[2]!);
+        return IgnoreIndex is null ? second : Pointwise.Select(PerPosition(Counted()), second, Graph.Constant(0f));
     }
 
     // Both outputs are linear in the weight: its factors are what there would be without it.
     private Value WeightDerivative(Value? gradLoss, Value? gradGradient)
     {
         var logits = Inputs[0]!;
-        var unweighted = Graph.Add(new SoftmaxCrossEntropyNode(logits, Inputs[1]!, weight: null, Scale)).Outputs[1];
+        var labels = Inputs[1]!;
+        var unweighted = Graph.Add(new SoftmaxCrossEntropyNode(logits, labels, weight: null, Scale, LabelSmoothing, IgnoreIndex)).Outputs[1];
         Value? sum = null;
         if (gradGradient is not null) sum = Reduce.Sum(gradGradient * unweighted, [1]);
         if (gradLoss is not null)
         {
-            // unweighted / scale = softmax - target, so that target = 1 only at the label.
-            var isLabel = Pointwise.Greater(Softmax.Apply(logits) - unweighted * (1 / Scale), Graph.Constant(0.5f));
-            var losses = Reduce.Sum(Pointwise.Select(isLabel, -Softmax.Log(logits), Graph.Constant(0f)), [1]) * (gradLoss * Scale);
+            // unweighted / scale = softmax - target, which is largest at the label and the same elsewhere.
+            var elsewhere = LabelSmoothing / logits.Shape[1];
+            var isLabel = Pointwise.Greater(Softmax.Apply(logits) - unweighted * (1 / Scale), Graph.Constant(elsewhere + 0.5f * (1 - LabelSmoothing)));
+            var negative = -Softmax.Log(logits);
+            var losses = Reduce.Sum(Pointwise.Select(isLabel, negative, Graph.Constant(0f)), [1]) * (1 - LabelSmoothing);
+            if (LabelSmoothing > 0) losses += Reduce.Sum(negative, [1]) * elsewhere;
+            losses *= gradLoss * Scale;
+            if (IgnoreIndex is not null) losses = Pointwise.Select(Counted(), losses, Graph.Constant(0f));
             sum = sum is null ? losses : sum + losses;
         }
 
         return sum ?? throw new InvalidOperationException("no output of the loss is asked for.");
     }
 
+    // 1 where the label is not the ignored one.
+    private Value Counted() => Pointwise.NotEqual(Inputs[1]!, Graph.Constant(IgnoreIndex!.Value));
+
+    private Value PerPosition(Value value) => Reshape.To(value, Inputs[0]!.Shape.With(1, 1));
+
     public override void Emit(ProgramWriter writer)
     {
-        var attributes = new SoftmaxCrossEntropyAttributes { Scale = Scale };
+        var attributes = new SoftmaxCrossEntropyAttributes
+        {
+            Scale = Scale,
+            LabelSmoothing = LabelSmoothing,
+            Ignore = IgnoreIndex is null ? 0 : 1,
+            IgnoreIndex = IgnoreIndex ?? 0,
+        };
         writer.Add(this, OperatorKind.SoftmaxCrossEntropy, attributes);
     }
 }

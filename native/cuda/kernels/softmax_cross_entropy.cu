@@ -1,7 +1,7 @@
 // softmax_cross_entropy: the loss and its gradient, reading the logits from memory once.
-// Math      m = max z; s = sum exp(z - m); loss = scale * sum over samples of w (log s - z[label] +
-// m);
-//           dz = scale * w * (exp(z - m) / s - onehot(label)).
+// Math      m = max z; s = sum exp(z - m); q = (1 - e) onehot(label) + e / classes, e the smoothing;
+//           loss = scale * sum over samples of w (log s - sum over c of q (z - m));
+//           dz = scale * w * (exp(z - m) / s - q).
 // Tensors   z, dz (outer, classes, inner) T | labels (outer, inner) i32 | w (outer, inner) f32, may
 //           be absent | loss f32 | scratch: one double a block. Disjoint.
 // Needs     samples < 2^32 for the number in the fault. A label outside the classes: fault, NaN
@@ -28,25 +28,33 @@ namespace {
 // What one sample's label and weight amount to.
 struct Target {
   int64_t label = 0;
-  float weight = 1, factor = 0;
-  bool good = false;
+  float weight = 1, factor = 0, on_label = 1, elsewhere = 0;  // the latter two: q
+  bool good = false, ignored = false;
 
   // `reports`: this thread tells of a bad label.
   __device__ Target(const SoftmaxCrossEntropy& p, int64_t sample, bool reports) {
     const int32_t found = p.labels[sample];
-    good = found >= 0 && found < p.classes;
-    if (!good && reports) atomicMin(p.fault, (unsigned long long)sample << 32 | (unsigned)found);
+    ignored = p.ignore && found == p.ignore_index;
+    good = !ignored && found >= 0 && found < p.classes;
+    if (!good && !ignored && reports)
+      atomicMin(p.fault, (unsigned long long)sample << 32 | (unsigned)found);
     if (!good) return;
     label = found;
     if (p.weight) weight = p.weight[sample];
     factor = p.scale * weight;
+    elsewhere = p.label_smoothing / (float)p.classes;
+    on_label = 1 - p.label_smoothing + elsewhere;
   }
 
-  __device__ float loss(float log_sum, float logit, float largest) const {
-    return good ? weight * (log_sum - (logit - largest)) : NAN;
+  // `rest`: sum over all classes of z - m; used only with smoothing.
+  __device__ float loss(float log_sum, float logit, float largest, float rest) const {
+    if (!good) return ignored ? 0.0f : NAN;
+    float target = logit - largest;
+    if (elsewhere > 0) target = (on_label - elsewhere) * target + elsewhere * rest;
+    return weight * (log_sum - target);
   }
   __device__ float gradient(float probability, int64_t c) const {
-    return good ? factor * (probability - (c == label ? 1.0f : 0.0f)) : 0.0f;
+    return good ? factor * (probability - (c == label ? on_label : elsewhere)) : 0.0f;
   }
 };
 
@@ -77,13 +85,17 @@ __global__ void __launch_bounds__(kThreads)
       largest = larger(value[i], largest);
     }
     largest = warp_max(largest);
-    float sum = 0;
+    float sum = 0, rest = 0;
     DN_UNROLL for (int i = 0; i < kItems; ++i) {
-      value[i] = lane + 32 * i < classes ? expf(value[i] - largest) : 0.0f;
+      const bool inside = lane + 32 * i < classes;
+      rest += inside ? value[i] - largest : 0.0f;
+      value[i] = inside ? expf(value[i] - largest) : 0.0f;
       sum += value[i];
     }
     sum = warp_sum(sum);
-    if (lane == 0) losses[threadIdx.y] = target.loss(logf(sum), to_float(z[target.label]), largest);
+    if (target.elsewhere > 0) rest = warp_sum(rest);
+    if (lane == 0)
+      losses[threadIdx.y] = target.loss(logf(sum), to_float(z[target.label]), largest, rest);
     if (p.grad_logits) {
       T* dz = static_cast<T*>(p.grad_logits) + row * classes;
       DN_UNROLL for (int i = 0; i < kItems; ++i) {
@@ -109,10 +121,14 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t c = threadIdx.x; c < p.classes; c += kThreads)
     largest = larger(to_float(z[c]), largest);
   largest = block_reduce<true>(largest, shared);
-  float sum = 0;
-  for (int64_t c = threadIdx.x; c < p.classes; c += kThreads) sum += expf(to_float(z[c]) - largest);
+  float sum = 0, rest = 0;
+  for (int64_t c = threadIdx.x; c < p.classes; c += kThreads) {
+    rest += to_float(z[c]) - largest;
+    sum += expf(to_float(z[c]) - largest);
+  }
   sum = block_reduce<false>(sum, shared);
-  if (threadIdx.x == 0) loss[0] = target.loss(logf(sum), to_float(z[target.label]), largest);
+  if (target.elsewhere > 0) rest = block_reduce<false>(rest, shared);
+  if (threadIdx.x == 0) loss[0] = target.loss(logf(sum), to_float(z[target.label]), largest, rest);
   if (p.grad_logits) {
     T* dz = static_cast<T*>(p.grad_logits) + row * p.classes;
     for (int64_t c = threadIdx.x; c < p.classes; c += kThreads)
@@ -133,14 +149,18 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t c = threadIdx.y; c < last; c += blockDim.y)
     largest = larger(to_float(z[c * p.inner]), largest);
   largest = column_reduce<true>(largest, shared);
-  float sum = 0;
-  for (int64_t c = threadIdx.y; c < last; c += blockDim.y)
+  float sum = 0, rest = 0;
+  for (int64_t c = threadIdx.y; c < last; c += blockDim.y) {
+    rest += to_float(z[c * p.inner]) - largest;
     sum += expf(to_float(z[c * p.inner]) - largest);
+  }
   sum = column_reduce<false>(sum, shared);
+  if (p.label_smoothing > 0) rest = column_reduce<false>(rest, shared);
   if (column.active) {
     const Target target(p, column.sample, threadIdx.y == 0);
     if (threadIdx.y == 0)
-      losses[threadIdx.x] = target.loss(logf(sum), to_float(z[target.label * p.inner]), largest);
+      losses[threadIdx.x] =
+          target.loss(logf(sum), to_float(z[target.label * p.inner]), largest, rest);
     if (p.grad_logits) {
       T* dz = static_cast<T*>(p.grad_logits) + column.first;
       for (int64_t c = threadIdx.y; c < last; c += blockDim.y)

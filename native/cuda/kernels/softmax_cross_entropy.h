@@ -9,6 +9,9 @@ namespace dn::cuda {
 struct SoftmaxCrossEntropy {
   int32_t dtype;  // dn_dtype of logits and their gradient
   float scale;
+  float label_smoothing;
+  bool ignore;  // samples labelled ignore_index: no loss, gradient 0
+  int32_t ignore_index;
   int64_t outer, classes, inner;  // of the logits; sample = outer * inner + inner index
   const void* logits;
   const int32_t* labels;  // (outer, inner)

@@ -23,8 +23,10 @@ void check_softmax(const OperatorView& view) {
 
 void check_cross_entropy(const OperatorView& view) {
   const auto& attributes = view.op().attributes<dn_softmax_cross_entropy_attributes>();
-  view.require(attributes.label_smoothing == 0 && attributes.ignore == 0,
-               "label smoothing and ignored labels are not there yet");
+  view.require(attributes.label_smoothing >= 0 && attributes.label_smoothing <= 1,
+               "label_smoothing is ", attributes.label_smoothing, ", expected 0 to 1");
+  view.require(attributes.ignore == 0 || attributes.ignore == 1, "ignore is ", attributes.ignore,
+               ", expected 0 or 1");
   view.check_counts(2, 3, 1, 2);
   view.expect_rank("logits", view.input(0), 2, DN_MAX_RANK);
   view.expect_float("logits", view.input(0));

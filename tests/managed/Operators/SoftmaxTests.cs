@@ -19,7 +19,22 @@ internal sealed class SoftmaxCases : IOperatorCases
                 foreach (var weighted in new[] { false, true }) yield return CrossEntropy(shape, weighted, 2);
             }
 
+            foreach (var shape in new Shape[] { [4, 10], [3, 1], [2, 5, 3], [33, 3], [2, 130], [3, 1100] })
+            {
+                yield return CrossEntropy(shape, weighted: false, 2, smoothing: 0.1f);
+                yield return CrossEntropy(shape, weighted: false, 2, ignore: 0);
+                yield return CrossEntropy(shape, weighted: true, 2, smoothing: 0.3f, ignore: (int)shape[1] - 1);
+            }
+
+            yield return CrossEntropy([4, 6], weighted: true, 2, smoothing: 1f);
+            yield return CrossEntropy([4, 6], weighted: false, 2, ignore: -100);
             yield return CrossEntropy([5, 7], weighted: false, range: 80);
+            yield return new OperatorCase("cross-entropy of weights with a gradient, smoothed, some ignored", b =>
+            {
+                b.ReductionLength = 32;
+                b.Magnitude = 1;
+                return Softmax.CrossEntropy(b.Input([6, 4], -2, 2), b.Indices(DType.Int32, [6], 4), b.Input([6], 0, 2), labelSmoothing: 0.2f, ignoreIndex: 1, scale: 0.5f);
+            });
             yield return new OperatorCase("cross-entropy times a factor", b => CrossEntropy([4, 6], weighted: false, 2).Build(b) * 3f + 1f);
             yield return new OperatorCase("cross-entropy without a gradient", b =>
             {
@@ -44,7 +59,7 @@ internal sealed class SoftmaxCases : IOperatorCases
         Shape shape = [random.Next(1, 6), random.Next(1, 20), .. Enumerable.Range(0, random.Next(0, 3)).Select(_ => (long)random.Next(1, 4))];
         return random.Next(3) switch
         {
-            0 => CrossEntropy(shape, random.Next(2) == 0, 3),
+            0 => CrossEntropy(shape, random.Next(2) == 0, 3, random.Next(2) == 0 ? 0 : random.NextSingle(), random.Next(2) == 0 ? null : random.Next((int)shape[1])),
             _ => Along(shape, random.Next(shape.Rank), random.Next(2) == 0, 3),
         };
     }
@@ -58,15 +73,18 @@ internal sealed class SoftmaxCases : IOperatorCases
         return log ? Softmax.Log(x, axis) : Softmax.Apply(x, axis);
     });
 
-    private static OperatorCase CrossEntropy(Shape shape, bool weighted, double range) => new($"cross-entropy {shape}{(weighted ? " weighted" : "")}, +-{range}", b =>
-    {
-        b.ReductionLength = 16 + shape[1];
-        b.Magnitude = 1;
-        b.MayBeZero = shape[1] == 1;
-        Shape samples = [shape[0], .. shape.Skip(2)];
-        var labels = b.Indices(DType.Int32, samples, (int)shape[1]);
-        return Softmax.CrossEntropy(b.Input(shape, -range, range), labels, weighted ? b.Input(samples, 0, 2) : null);
-    });
+    private static OperatorCase CrossEntropy(Shape shape, bool weighted, double range, float smoothing = 0, int? ignore = null) =>
+        new($"cross-entropy {shape}{(weighted ? " weighted" : "")}{(smoothing > 0 ? $" smoothed by {smoothing}" : "")}{(ignore is null ? "" : $" but label {ignore}")}, +-{range}", b =>
+        {
+            b.ReductionLength = 16 + shape[1];
+            b.Magnitude = 1;
+            b.MayBeZero = shape[1] == 1 || ignore is not null;
+            Shape samples = [shape[0], .. shape.Skip(2)];
+            var labels = b.Indices(DType.Int32, samples, (int)shape[1]);
+            if (ignore < 0) b.Inputs[^1].Numbers[1] = ignore.Value;
+            if (ignore < 0) b.Inputs[^1].Tensor?.Write<int>(Array.ConvertAll(b.Inputs[^1].Numbers, label => (int)label));
+            return Softmax.CrossEntropy(b.Input(shape, -range, range), labels, weighted ? b.Input(samples, 0, 2, differentiable: false) : null, smoothing, ignore);
+        });
 }
 
 internal sealed class SoftmaxTests : OperatorTests<SoftmaxCases>

@@ -119,7 +119,8 @@ struct Entropy {
   const std::vector<float> x;
   std::vector<int32_t> labels;
   std::vector<float> weight;
-  float scale = 0.25f;
+  float scale = 0.25f, smoothing = 0;
+  int32_t ignored = -1;  // no label is
   bool weighted, gradient;
 
   Entropy(const Extents& extents, bool weighted_, bool gradient_)
@@ -147,6 +148,9 @@ struct Entropy {
     SoftmaxCrossEntropy p{};
     p.dtype = NumberType<T>::kDtype;
     p.scale = scale;
+    p.label_smoothing = smoothing;
+    p.ignore = ignored != -1;
+    p.ignore_index = ignored;
     p.outer = e.outer, p.classes = e.classes, p.inner = e.inner;
     p.logits = x_device.data();
     p.labels = labels_device.data();
@@ -171,11 +175,13 @@ struct Entropy {
       const std::vector<double> p = probabilities(e, x, s, log_sum);
       const int32_t label = labels[(size_t)s];
       const double factor = scale * (weighted ? weight[(size_t)s] : 1.0);
-      loss += factor * (log_sum - x[(size_t)e.at(s, label)]);
       magnitude += factor;
-      if (!gradient) continue;
-      for (int64_t c = 0; c < e.classes; ++c)
-        expected[(size_t)e.at(s, c)] = factor * (p[(size_t)c] - (c == label ? 1 : 0));
+      for (int64_t c = 0; c < e.classes; ++c) {
+        const size_t at = (size_t)e.at(s, c);
+        const double target = (c == label ? 1.0 - smoothing : 0.0) + smoothing / (double)e.classes;
+        if (label != ignored) loss += factor * target * (log_sum - x[at]);
+        if (gradient) expected[at] = label == ignored ? 0 : factor * (p[(size_t)c] - target);
+      }
     }
     EXPECT_EQ(found.fault, ~0ull);
     expect_near("loss", {found.loss}, {loss}, tolerance<float>(16 + (double)e.classes), magnitude);
@@ -190,6 +196,23 @@ TYPED_TEST(SoftmaxKernels, CrossEntropyMatchesTheFormula) {
   for (const Extents& e : kExtents)
     for (const bool weighted : {false, true}) Entropy<TypeParam>(e, weighted, true).check();
   Entropy<TypeParam>({7, 10, 1}, false, false).check();
+}
+
+TYPED_TEST(SoftmaxKernels, CrossEntropyOfSmoothedAndIgnoredLabels) {
+  for (const Extents& e : {Extents{9, 5, 1}, Extents{3, 1, 1}, Extents{9, 130, 1},
+                           Extents{2, 1100, 1}, Extents{3, 5, 7}}) {
+    for (const float smoothing : {0.0f, 0.25f, 1.0f}) {
+      Entropy<TypeParam> entropy(e, true, true);
+      entropy.smoothing = smoothing;
+      if (smoothing != 0.25f) {  // outside the classes, which is no fault
+        entropy.ignored = 5000;
+        entropy.labels[1] = 5000;
+      } else {
+        entropy.ignored = entropy.labels[0];
+      }
+      entropy.check();
+    }
+  }
 }
 
 TYPED_TEST(SoftmaxKernels, TheFirstLabelOutsideTheClassesIsReported) {

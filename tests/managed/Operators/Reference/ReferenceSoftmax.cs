@@ -41,11 +41,15 @@ internal static class ReferenceSoftmax
         {
             var label = (int)labels[sample];
             var factor = node.Scale * (weights is null ? 1.0 : weights[sample]);
-            var logarithm = LogSumExp(x, line);
-            loss += factor * (logarithm - x[line[label]]);
-            for (var k = 0; k < line.Length; k++)
-                gradient[line[k]] = factor * (Math.Exp(x[line[k]] - logarithm) - (k == label ? 1 : 0));
             sample++;
+            if (label == node.IgnoreIndex) continue;
+            var logarithm = LogSumExp(x, line);
+            for (var k = 0; k < line.Length; k++)
+            {
+                var target = (double)node.LabelSmoothing / line.Length + (k == label ? 1 - (double)node.LabelSmoothing : 0);
+                if (target > 0) loss += factor * target * (logarithm - x[line[k]]);
+                gradient[line[k]] = factor * (Math.Exp(x[line[k]] - logarithm) - target);
+            }
         }
 
         run.Set(node.Outputs[0], [loss]);
