@@ -6,6 +6,7 @@ set(DN_CUDA_HOST_SOURCES
   concat.cpp
   convolution.cpp
   convolution_view.cpp
+  ctc_loss.cpp
   device.cpp
   epilogue.cpp
   expression.cpp
@@ -47,6 +48,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/batch_norm_planes.cu
   kernels/column_sum.cu
   kernels/concat.cu
+  kernels/ctc_loss.cu
   kernels/depthwise_convolution.cu
   kernels/direct_convolution.cu
   kernels/gather.cu

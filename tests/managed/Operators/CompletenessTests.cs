@@ -16,7 +16,6 @@ internal sealed class CompletenessTests
         nameof(OperatorKind.Resize),
         nameof(OperatorKind.GroupNorm),
         nameof(OperatorKind.LocalResponseNorm),
-        nameof(OperatorKind.CtcLoss),
     ];
 
     [Test]

@@ -30,6 +30,7 @@ internal sealed class Interpreter
         [typeof(SoftmaxBackwardNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxBackwardNode)node),
         [typeof(SoftmaxCrossEntropyNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxCrossEntropyNode)node),
         [typeof(RandomNode)] = (run, node) => ReferenceRandom.Run(run, (RandomNode)node),
+        [typeof(CtcLossNode)] = (run, node) => ReferenceCtcLoss.Run(run, (CtcLossNode)node),
         [typeof(GatherNode)] = (run, node) => ReferenceGather.Run(run, (GatherNode)node),
         [typeof(RecurrentNode)] = (run, node) => ReferenceRecurrent.Run(run, (RecurrentNode)node),
         [typeof(RecurrentBackwardNode)] = (run, node) => ReferenceRecurrent.Run(run, (RecurrentBackwardNode)node),
