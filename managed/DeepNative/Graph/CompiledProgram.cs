@@ -75,7 +75,7 @@ public sealed class CompiledProgram : IDisposable
         var handle = Native.ProgramCreate(device.Handle, name);
         try
         {
-            var writer = new ProgramWriter(handle, plan);
+            var writer = new ProgramWriter(device, handle, plan);
             writer.Write();
             Native.ProgramCompile(
                 handle,

@@ -107,6 +107,18 @@ public sealed class Graph
         return constant;
     }
 
+    /// <summary>Float32 numbers that never change: a table of weights, a mask.</summary>
+    /// <param name="values">The numbers, row-major; copied.</param>
+    /// <param name="shape">A shape of as many elements.</param>
+    /// <returns>The value.</returns>
+    /// <exception cref="ShapeException">The numbers of elements differ.</exception>
+    public Value Constant(ReadOnlySpan<float> values, Shape shape)
+    {
+        if (shape.Count != values.Length)
+            throw this.Mismatch("Constant", $"{shape.Count} elements", $"{values.Length} elements", $"{shape} has {shape.Count} elements, there are {values.Length} numbers");
+        return Add(new ArrayNode(this, values, shape)).Outputs[0];
+    }
+
     /// <summary>Writes a value to a tensor in every run.</summary>
     /// <param name="value">The value.</param>
     /// <param name="target">A tensor of the same shape and data type.</param>

@@ -86,6 +86,35 @@ internal sealed class ConstantNode : Node
     }
 }
 
+/// <summary>Float32 numbers that the program brings along.</summary>
+internal sealed class ArrayNode : Node
+{
+    private readonly float[] _numbers;
+
+    public ArrayNode(Graph graph, ReadOnlySpan<float> numbers, Shape shape)
+        : base(graph)
+    {
+        _numbers = numbers.ToArray();
+        AddOutput(DType.Float32, shape);
+    }
+
+    public ReadOnlySpan<float> Numbers => _numbers;
+
+    public override string OperatorName => "Constant";
+
+    public override object? Attributes => this;
+
+    public override Value?[] Derivative(DerivativeContext context) => [];
+
+    // The program keeps the tensor alive.
+    public override void Emit(ProgramWriter writer)
+    {
+        using var tensor = new Tensor(writer.Device, DType.Float32, Outputs[0].Shape);
+        tensor.Write<float>(_numbers);
+        writer.Bind(Outputs[0], tensor, Name);
+    }
+}
+
 /// <summary>Writes a value to a bound tensor.</summary>
 internal sealed class StoreNode : Node
 {

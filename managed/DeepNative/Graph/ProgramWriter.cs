@@ -4,13 +4,16 @@ using DeepNative.Operators;
 namespace DeepNative;
 
 /// <summary>Writes a plan's nodes to an engine program: gives each value its id, in program order.</summary>
-internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
+internal sealed class ProgramWriter(Device device, ProgramHandle program, GraphPlan plan)
 {
     private const int Absent = -1;
 
     private readonly Dictionary<Value, int> _ids = [];
     private readonly Dictionary<Value, StoreNode> _stores = [];
     private readonly List<PinnedMemory> _pinned = [];
+
+    /// <summary>The device that the program is for.</summary>
+    public Device Device => device;
 
     /// <summary>Host memory that must not move while the program lives.</summary>
     public IReadOnlyList<PinnedMemory> Pinned => _pinned;
@@ -87,7 +90,7 @@ internal sealed class ProgramWriter(ProgramHandle program, GraphPlan plan)
         {
             var (source, target) = (store.Source, store.Target);
             var producer = source.Producer;
-            if (producer is BoundNode or ConstantNode || _stores.ContainsKey(source)) continue;
+            if (producer is BoundNode or ConstantNode or ArrayNode || _stores.ContainsKey(source)) continue;
             if (producer.Reads(target) && !WritesInPlace(producer, source, target)) continue;
             var lastRead = LastRead(source);
             var seen = plan.Readers(target).Any(reader =>

@@ -12,6 +12,7 @@ internal sealed class Interpreter
     {
         [typeof(BoundNode)] = (_, _) => { },
         [typeof(ConstantNode)] = (run, node) => run.Set(node.Outputs[0], [((ConstantNode)node).Number]),
+        [typeof(ArrayNode)] = (run, node) => run.Set(node.Outputs[0], Array.ConvertAll(((ArrayNode)node).Numbers.ToArray(), number => (double)number)),
         [typeof(StoreNode)] = (run, node) => run.Overwrite(node, 1, run[node.Inputs[0]!]),
         [typeof(ReshapeNode)] = (run, node) => run.Set(node.Outputs[0], run[node.Inputs[0]!]),
         [typeof(PointwiseNode)] = (run, node) => ReferencePointwise.Run(run, (PointwiseNode)node),
