@@ -2,134 +2,204 @@
 #include <cmath>
 
 #include "cpu/candidates.h"
+#include "cpu/kernels/norm.h"
 
 namespace dn::cpu {
 
 namespace {
 
-// The channels are worked on in groups of up to kGroup that lie side by side.
-constexpr int64_t kGroup = 16;
-
+// Channels that are worked on together, and where their values lie.
 struct Group {
   int64_t channel;  // the first
-  int64_t width;
-  int64_t offset;  // of the first element
+  int width;        // 1, or up to kNormLanes neighbouring channels
+  int64_t offset;   // of the first value
 };
 
-struct View {
-  ChannelView x;
-  int64_t groups_per_block() const { return (x.block + kGroup - 1) / kGroup; }
-  int64_t groups() const { return x.blocks * groups_per_block(); }
-  int64_t count() const { return x.batch * x.positions; }  // values a channel
-  int64_t numel() const { return count() * x.channels(); }
+// How the work is cut: groups of channels, and splits of their runs. It depends on the shape alone, and
+// so do the sums.
+struct Plan {
+  int64_t groups, splits;
+  int64_t block, step;  // channels side by side; floats from a position to the next
+  int64_t channels;
+  NormRuns runs;  // of a group
+  bool lanes;     // neighbouring channels lie side by side
+
+  explicit Plan(const ChannelView& x) : channels(x.channels()) {
+    // Rows of (N, C) are like channels last.
+    const bool rows = x.block == 1 && x.positions == 1;
+    block = rows ? x.blocks : x.block;
+    lanes = block > 1;
+    step = block;
+    runs = {x.batch, x.positions, x.blocks * x.positions * x.block};
+    positions_ = rows ? 1 : x.positions;
+    groups = (rows ? 1 : x.blocks) * groups_per_block();
+    constexpr int64_t kItems = 64, kLeast = 16384;
+    const int64_t values = runs.positions() * (lanes ? std::min<int64_t>(block, kNormLanes) : 1);
+    splits = std::min(kItems / std::max<int64_t>(groups, 1), values / kLeast);
+    splits = std::clamp<int64_t>(splits, 1, std::max<int64_t>(runs.count, 1));
+  }
+
+  int64_t groups_per_block() const { return (block + kNormLanes - 1) / kNormLanes; }
+  int64_t numel() const { return runs.positions() * channels; }
+  int64_t parts() const { return groups * splits * kNormLanes; }
+
   Group group(int64_t index) const {
-    const int64_t block = index / groups_per_block();
-    const int64_t first = index % groups_per_block() * kGroup;
-    return {block * x.block + first, std::min(kGroup, x.block - first),
-            block * x.positions * x.block + first};
+    const int64_t at = index / groups_per_block();
+    const int64_t first = index % groups_per_block() * kNormLanes;
+    return {at * block + first, (int)std::min<int64_t>(kNormLanes, block - first),
+            at * positions_ * block + first};
   }
-  // Calls body(offset) for every position of the group, sample after sample.
-  template <typename Body>
-  void positions(const Group& group, const Body& body) const {
-    for (int64_t n = 0; n < x.batch; ++n) {
-      int64_t offset = n * x.blocks * x.positions * x.block + group.offset;
-      for (int64_t p = 0; p < x.positions; ++p, offset += x.block) body(offset);
-    }
+  // The runs of a split, and the offset of the first.
+  NormRuns split(int64_t index, int64_t& offset) const {
+    const int64_t begin = runs.count * index / splits;
+    offset = begin * runs.distance;
+    return {runs.count * (index + 1) / splits - begin, runs.length, runs.distance};
   }
+
+ private:
+  int64_t positions_;
 };
+
+// Calls first(group, split, part), then all(group) once for each group, then last(group, split): with
+// many groups a thread keeps one in its cache, else the splits are shared among the threads.
+template <typename Part, typename First, typename All, typename Last>
+void for_groups(const Plan& p, void* scratch, int threads, const First& first, const All& all,
+                const Last& last) {
+  Part* parts = static_cast<Part*>(scratch);
+  std::fill_n(parts, p.parts(), Part{});
+  const int64_t work = p.numel() * 4;
+  if (p.groups >= 2 * threads || p.splits == 1) {
+    parallel(threads, p.groups, work, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) {
+        Part* of_group = parts + g * p.splits * kNormLanes;
+        for (int64_t s = 0; s < p.splits; ++s) first(p.group(g), s, of_group + s * kNormLanes);
+        all(p.group(g), of_group);
+        // From the last split on: it is still in the cache.
+        for (int64_t s = p.splits; s-- > 0;) last(p.group(g), s, of_group);
+      }
+    });
+    return;
+  }
+  const auto part = [&](int64_t item) { return parts + item * kNormLanes; };
+  parallel(threads, p.groups * p.splits, work, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) first(p.group(i / p.splits), i % p.splits, part(i));
+  });
+  for (int64_t g = 0; g < p.groups; ++g) all(p.group(g), part(g * p.splits));
+  parallel(threads, p.groups * p.splits, work, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      last(p.group(i / p.splits), i % p.splits, part(i / p.splits * p.splits));
+  });
+}
 
 struct Constants {
   float epsilon, momentum;
 };
 
-void normalise(const View& v, const Group& g, const float* x, const float* mean,
-               const float* inv_std, const float* weight, const float* bias, float* y) {
-  float scale[kGroup], shift[kGroup], centre[kGroup];
-  for (int64_t c = 0; c < g.width; ++c) {
-    scale[c] = inv_std[c] * weight[g.channel + c];
-    shift[c] = bias[g.channel + c];
-    centre[c] = mean[c];
-  }
-  v.positions(g, [&](int64_t at) {
-    for (int64_t c = 0; c < g.width; ++c) y[at + c] = (x[at + c] - centre[c]) * scale[c] + shift[c];
-  });
+void normalise(const Plan& p, const Group& g, int64_t split, const float* x, float* y,
+               const NormAffine& constants) {
+  int64_t offset;
+  const NormRuns runs = p.split(split, offset);
+  offset += g.offset;
+  const auto& kernels = DN_SELECT_ISA(norm_table);
+  if (p.lanes)
+    kernels.lane_affine(x + offset, y + offset, runs, p.step, g.width, constants);
+  else
+    kernels.affine(x + offset, y + offset, runs, constants);
 }
 
-void training(const View& v, const Constants& k, const float* x, const float* weight,
+void training(const Plan& p, const Constants& k, const float* x, const float* weight,
               const float* bias, float* y, float* mean, float* inv_std, float* running_mean,
-              float* running_var, int threads) {
-  const double count = (double)v.count();
-  parallel(threads, v.groups(), v.numel() * 4, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const Group g = v.group(index);
-      // Two passes: the difference of two large sums would lose the variance.
-      double sum[kGroup] = {}, square[kGroup] = {};
-      v.positions(g, [&](int64_t at) {
-        for (int64_t c = 0; c < g.width; ++c) sum[c] += x[at + c];
-      });
-      for (int64_t c = 0; c < g.width; ++c) sum[c] /= count;
-      v.positions(g, [&](int64_t at) {
-        for (int64_t c = 0; c < g.width; ++c) {
-          const double centred = x[at + c] - sum[c];
-          square[c] += centred * centred;
+              float* running_var, void* scratch, int threads) {
+  const double count = (double)p.runs.positions();
+  const auto& kernels = DN_SELECT_ISA(norm_table);
+  for_groups<NormMoments>(
+      p, scratch, threads,
+      [&](const Group& g, int64_t split, NormMoments* part) {
+        int64_t offset;
+        const NormRuns runs = p.split(split, offset);
+        offset += g.offset;
+        if (p.lanes)
+          kernels.lane_moments(x + offset, runs, p.step, g.width, part);
+        else
+          *part = kernels.moments(x + offset, runs);
+      },
+      [&](const Group& g, const NormMoments* parts) {
+        for (int c = 0; c < g.width; ++c) {
+          NormMoments all;
+          for (int64_t s = 0; s < p.splits; ++s) all.merge(parts[s * kNormLanes + c]);
+          const int64_t channel = g.channel + c;
+          mean[channel] = (float)all.mean;
+          inv_std[channel] = (float)(1.0 / std::sqrt(all.square / count + k.epsilon));
+          running_mean[channel] += k.momentum * ((float)all.mean - running_mean[channel]);
+          running_var[channel] +=
+              k.momentum * ((float)(all.square / (count - 1)) - running_var[channel]);
         }
+      },
+      [&](const Group& g, int64_t split, const NormMoments*) {
+        float scale[kNormLanes];
+        for (int c = 0; c < g.width; ++c) scale[c] = inv_std[g.channel + c] * weight[g.channel + c];
+        normalise(p, g, split, x, y, {mean + g.channel, scale, bias + g.channel});
       });
-      for (int64_t c = 0; c < g.width; ++c) {
-        const int64_t channel = g.channel + c;
-        mean[channel] = (float)sum[c];
-        inv_std[channel] = (float)(1.0 / std::sqrt(square[c] / count + k.epsilon));
-        running_mean[channel] += k.momentum * ((float)sum[c] - running_mean[channel]);
-        running_var[channel] +=
-            k.momentum * ((float)(square[c] / (count - 1)) - running_var[channel]);
-      }
-      normalise(v, g, x, mean + g.channel, inv_std + g.channel, weight, bias, y);
-    }
-  });
 }
 
-void inference(const View& v, const Constants& k, const float* x, const float* weight,
+void inference(const Plan& p, const Constants& k, const float* x, const float* weight,
                const float* bias, const float* running_mean, const float* running_var, float* y,
                int threads) {
-  parallel(threads, v.groups(), v.numel(), [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const Group g = v.group(index);
-      float inv_std[kGroup];
-      for (int64_t c = 0; c < g.width; ++c)
-        inv_std[c] = 1.0f / std::sqrt(running_var[g.channel + c] + k.epsilon);
-      normalise(v, g, x, running_mean + g.channel, inv_std, weight, bias, y);
+  parallel(threads, p.groups * p.splits, p.numel(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Group g = p.group(i / p.splits);
+      float scale[kNormLanes];
+      for (int c = 0; c < g.width; ++c)
+        scale[c] = weight[g.channel + c] / std::sqrt(running_var[g.channel + c] + k.epsilon);
+      normalise(p, g, i % p.splits, x, y, {running_mean + g.channel, scale, bias + g.channel});
     }
   });
 }
 
-void backward(const View& v, const float* x, const float* weight, const float* mean,
+void backward(const Plan& p, const float* x, const float* weight, const float* mean,
               const float* inv_std, const float* dy, float* dx, float* dweight, float* dbias,
-              int threads) {
-  const double count = (double)v.count();
-  parallel(threads, v.groups(), v.numel() * 4, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const Group g = v.group(index);
-      const float *centre = mean + g.channel, *inverse = inv_std + g.channel;
-      double sum[kGroup] = {}, product[kGroup] = {};
-      v.positions(g, [&](int64_t at) {
-        for (int64_t c = 0; c < g.width; ++c) {
-          sum[c] += dy[at + c];
-          product[c] += (double)dy[at + c] * (x[at + c] - centre[c]);
+              void* scratch, int threads) {
+  const double count = (double)p.runs.positions();
+  const auto& kernels = DN_SELECT_ISA(norm_table);
+  for_groups<NormSums>(
+      p, scratch, threads,
+      [&](const Group& g, int64_t split, NormSums* part) {
+        int64_t offset;
+        const NormRuns runs = p.split(split, offset);
+        offset += g.offset;
+        if (p.lanes)
+          kernels.lane_sums(x + offset, dy + offset, runs, p.step, g.width, mean + g.channel, part);
+        else
+          *part = kernels.sums(x + offset, dy + offset, runs, mean[g.channel]);
+      },
+      [&](const Group& g, NormSums* parts) {
+        for (int c = 0; c < g.width; ++c) {
+          for (int64_t s = 1; s < p.splits; ++s) {
+            parts[c].sum += parts[s * kNormLanes + c].sum;
+            parts[c].product += parts[s * kNormLanes + c].product;
+          }
+          dbias[g.channel + c] = (float)parts[c].sum;
+          dweight[g.channel + c] = (float)(parts[c].product * inv_std[g.channel + c]);
         }
+      },
+      [&](const Group& g, int64_t split, const NormSums* all) {
+        float scale[kNormLanes], mean_gradient[kNormLanes], slope[kNormLanes];
+        for (int c = 0; c < g.width; ++c) {
+          const double inverse = inv_std[g.channel + c], factor = weight[g.channel + c] * inverse;
+          scale[c] = (float)factor;
+          mean_gradient[c] = (float)(factor * all[c].sum / count);
+          slope[c] = (float)(factor * all[c].product / count * inverse * inverse);
+        }
+        int64_t offset;
+        const NormRuns runs = p.split(split, offset);
+        offset += g.offset;
+        const NormGradient constants{mean + g.channel, scale, mean_gradient, slope};
+        if (p.lanes)
+          kernels.lane_gradient(x + offset, dy + offset, dx + offset, runs, p.step, g.width,
+                                constants);
+        else
+          kernels.gradient(x + offset, dy + offset, dx + offset, runs, constants);
       });
-      float scale[kGroup], slope[kGroup], offset[kGroup];
-      for (int64_t c = 0; c < g.width; ++c) {
-        dbias[g.channel + c] = (float)sum[c];
-        dweight[g.channel + c] = (float)(product[c] * inverse[c]);
-        scale[c] = weight[g.channel + c] * inverse[c];
-        slope[c] = (float)(product[c] / count * inverse[c] * inverse[c]);
-        offset[c] = (float)(sum[c] / count);
-      }
-      v.positions(g, [&](int64_t at) {
-        for (int64_t c = 0; c < g.width; ++c)
-          dx[at + c] = scale[c] * (dy[at + c] - offset[c] - (x[at + c] - centre[c]) * slope[c]);
-      });
-    }
-  });
 }
 
 KernelPlan plan(const CompileView& view, int op) {
@@ -138,35 +208,40 @@ KernelPlan plan(const CompileView& view, int op) {
   const Constants constants{attributes.epsilon, attributes.momentum};
   const int threads = device_of(view).threads();
   const LayoutRef layout = channel_layout(view, operation.input(0));
-  const View v{*channel_view(view.tensor(operation.input(0)).shape, layout)};
+  const Plan p(*channel_view(view.tensor(operation.input(0)).shape, layout));
   KernelPlan plan;
   for (int id : operation.inputs()) plan.inputs.push_back(row_major_slot(id));
   for (int id : operation.outputs()) plan.outputs.push_back(row_major_slot(id));
   plan.inputs[0].layout = plan.outputs[0].layout = layout;
+  plan.in_place = {0};
   switch (attributes.mode) {
     case DN_BATCH_NORM_TRAINING:
       plan.kernel = make_kernel([=](const Arguments& a) {
-        training(v, constants, in(a, 0), in(a, 1), in(a, 2), out(a, 0), out(a, 1), out(a, 2),
-                 out(a, 3), out(a, 4), threads);
+        training(p, constants, in(a, 0), in(a, 1), in(a, 2), out(a, 0), out(a, 1), out(a, 2),
+                 out(a, 3), out(a, 4), a.scratch, threads);
       });
+      plan.scratch_bytes = p.parts() * (int64_t)sizeof(NormMoments);
       break;
     case DN_BATCH_NORM_INFERENCE:
       plan.kernel = make_kernel([=](const Arguments& a) {
-        inference(v, constants, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0),
+        inference(p, constants, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0),
                   threads);
       });
       break;
     default:
       plan.inputs[4].layout = layout;
       plan.kernel = make_kernel([=](const Arguments& a) {
-        backward(v, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0), out(a, 1),
-                 out(a, 2), threads);
+        backward(p, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0), out(a, 1),
+                 out(a, 2), a.scratch, threads);
       });
+      plan.scratch_bytes = p.parts() * (int64_t)sizeof(NormSums);
+      plan.in_place = {4};
   }
   return plan;
 }
 
-const RegisterOperator batch_norm({"own:batch_norm", DN_OPERATOR_BATCH_NORM, 100, refuse_other_than_float32, plan});
+const RegisterOperator batch_norm({"own:batch_norm", DN_OPERATOR_BATCH_NORM, 100,
+                                   refuse_other_than_float32, plan});
 
 }  // namespace
 
