@@ -14,6 +14,7 @@ set(DN_CUDA_HOST_SOURCES
   expression_source.cpp
   fault.cpp
   gather.cpp
+  group_norm.cpp
   image_decode.cpp
   layout.cpp
   matmul.cpp
@@ -58,6 +59,8 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/gemm_f16.cu
   kernels/gemm_f32.cu
   kernels/gemm_tf32.cu
+  kernels/group_norm.cu
+  kernels/group_norm_backward.cu
   kernels/image_decode.cu
   kernels/layout_change.cu
   kernels/optimizer.cu

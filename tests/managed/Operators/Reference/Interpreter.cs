@@ -27,6 +27,8 @@ internal sealed class Interpreter
         [typeof(BatchNormTrainingNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormTrainingNode)node),
         [typeof(BatchNormInferenceNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormInferenceNode)node),
         [typeof(BatchNormBackwardNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormBackwardNode)node),
+        [typeof(GroupNormNode)] = (run, node) => ReferenceGroupNorm.Run(run, (GroupNormNode)node),
+        [typeof(GroupNormBackwardNode)] = (run, node) => ReferenceGroupNorm.Run(run, (GroupNormBackwardNode)node),
         [typeof(SoftmaxNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxNode)node),
         [typeof(SoftmaxBackwardNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxBackwardNode)node),
         [typeof(SoftmaxCrossEntropyNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxCrossEntropyNode)node),

@@ -1,0 +1,95 @@
+// Group, layer and instance normalisation.
+#include "cuda/kernels/group_norm.h"
+
+#include <limits>
+
+#include "cuda/channel_layout.h"
+
+namespace dn::cuda {
+
+namespace {
+
+const dn_group_norm_attributes& attributes_of(const Operator& op) {
+  return op.attributes<dn_group_norm_attributes>();
+}
+
+// Along axis 1 the tensor's own layout is worked in; other axes are walked row-major.
+LayoutRef layout_for(const CompileView& view, int index) {
+  const Operator& op = view.op(index);
+  const bool channels = attributes_of(op).axis == 1 && view.tensor(op.input(0)).shape.rank() > 2;
+  return channels ? working_layout(view, op.input(0)) : nullptr;
+}
+
+GroupNormView view_of(const TensorDeclaration& x, const dn_group_norm_attributes& attributes,
+                      const LayoutRef& layout) {
+  GroupNormView v{};
+  v.dtype = x.dtype;
+  v.channels_last = layout != nullptr;
+  v.outer = v.inner = 1;
+  for (int i = 0; i < x.shape.rank(); ++i)
+    if (i != attributes.axis) (i < attributes.axis ? v.outer : v.inner) *= x.shape[i];
+  v.channels = (int32_t)x.shape[attributes.axis];
+  v.groups = attributes.groups;
+  return v;
+}
+
+std::string refuse(const CompileView& view, int index) {
+  const Operator& op = view.op(index);
+  const auto& attributes = attributes_of(op);
+  const TensorDeclaration& x = view.tensor(op.input(0));
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  const int64_t channels = x.shape[attributes.axis];
+  if (channels > kMost) return "has more than 2^31 channels";
+  const GroupNormView v = view_of(x, attributes, nullptr);
+  // Blocks are counted in 32 bits: up to 64 a group.
+  if (v.size() > kMost) return "has groups of more than 2^31 values";
+  return v.chunks() > kMost / 64 ? "has more than 2^25 groups" : "";
+}
+
+KernelPlan plan(const CompileView& view, int index) {
+  const Operator& op = view.op(index);
+  const auto& attributes = attributes_of(op);
+  const bool forward = attributes.direction == DN_FORWARD;
+  const LayoutRef layout = layout_for(view, index);
+  const GroupNormView shape = view_of(view.tensor(op.input(0)), attributes, layout);
+  KernelPlan plan;
+  // The places of what is there, -1 for the others.
+  std::vector<int> in_place, out_place;
+  for (int id : op.inputs()) {
+    in_place.push_back(id >= 0 ? (int)plan.inputs.size() : -1);
+    if (id >= 0) plan.inputs.push_back(row_major_slot(id));
+  }
+  for (int id : op.outputs()) {
+    out_place.push_back(id >= 0 ? (int)plan.outputs.size() : -1);
+    if (id >= 0) plan.outputs.push_back(row_major_slot(id));
+  }
+  in_place.resize(5, -1);
+  out_place.resize(3, -1);
+  plan.inputs[0].layout = plan.outputs[0].layout = layout;
+  if (!forward) plan.inputs[in_place[4]].layout = layout;
+  plan.in_place = {forward ? 0 : in_place[4]};
+  plan.scratch_bytes = group_norm_scratch_bytes(shape);
+  const auto input = [in_place](const Arguments& a, int slot) {
+    return in_place[slot] >= 0 ? in(a, in_place[slot]) : nullptr;
+  };
+  const auto output = [out_place](const Arguments& a, int slot) {
+    return out_place[slot] >= 0 ? out(a, out_place[slot]) : nullptr;
+  };
+  plan.kernel = make_launcher(
+      view, [=, epsilon = attributes.epsilon](cudaStream_t stream, const Arguments& a) {
+        if (forward)
+          group_norm_forward(stream, {shape, a.inputs[0], input(a, 1), input(a, 2), a.outputs[0],
+                                      output(a, 1), output(a, 2), a.scratch, epsilon});
+        else
+          group_norm_backward(
+              stream, {shape, a.inputs[0], input(a, 1), input(a, 2), input(a, 3), input(a, 4),
+                       a.outputs[0], output(a, 1), output(a, 2), a.scratch});
+      });
+  return plan;
+}
+
+const RegisterOperator group_norm({"own:group_norm", DN_OPERATOR_GROUP_NORM, 100, refuse, plan});
+
+}  // namespace
+
+}  // namespace dn::cuda
