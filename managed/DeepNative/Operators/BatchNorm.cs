@@ -28,16 +28,14 @@ public static class BatchNorm
         Value x, Value weight, Value bias, Value runningMean, Value runningVariance,
         float epsilon = 1e-5f, float momentum = 0.1f)
     {
+        ArgumentNullException.ThrowIfNull(weight);
+        ArgumentNullException.ThrowIfNull(bias);
+        ArgumentNullException.ThrowIfNull(runningMean);
+        ArgumentNullException.ThrowIfNull(runningVariance);
         Check(x, weight, bias, runningMean, runningVariance);
         BoundNode.Require(runningMean, nameof(runningMean));
         BoundNode.Require(runningVariance, nameof(runningVariance));
-        if (x.Shape.Count / Math.Max(x.Shape[1], 1) < 2)
-        {
-            throw x.Graph.Mismatch(
-                Title, "two or more elements a channel", $"{x.Shape}",
-                $"a channel needs two or more elements to have a variance; input is {x.Shape}");
-        }
-
+        CheckCount(x);
         return x.Graph.Add(new BatchNormTrainingNode(x, weight, bias, runningMean, runningVariance, epsilon, momentum)).Outputs[0];
     }
 
@@ -52,11 +50,45 @@ public static class BatchNorm
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
     public static Value Inference(Value x, Value weight, Value bias, Value runningMean, Value runningVariance, float epsilon = 1e-5f)
     {
+        ArgumentNullException.ThrowIfNull(weight);
+        ArgumentNullException.ThrowIfNull(bias);
+        ArgumentNullException.ThrowIfNull(runningMean);
+        ArgumentNullException.ThrowIfNull(runningVariance);
         Check(x, weight, bias, runningMean, runningVariance);
         return x.Graph.Add(new BatchNormInferenceNode(x, weight, bias, runningMean, runningVariance, epsilon)).Outputs[0];
     }
 
-    private static void Check(Value x, Value weight, Value bias, Value runningMean, Value runningVariance)
+    /// <summary>Normalises by the batch's own mean and biased variance, and keeps no running statistics.</summary>
+    /// <param name="x">(N, C, ...), float32.</param>
+    /// <param name="weight">(C); null: 1.</param>
+    /// <param name="bias">(C); null: 0.</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    /// <returns>The shape of x.</returns>
+    /// <exception cref="ShapeException">The shapes do not fit, or a channel has fewer than two elements.</exception>
+    public static Value WithoutRunning(Value x, Value? weight = null, Value? bias = null, float epsilon = 1e-5f)
+    {
+        Check(x, weight, bias, null, null);
+        CheckCount(x);
+        var channels = Convolution.ChannelShape(x.Shape[1], x.Shape.Rank);
+        var axes = new List<int> { 0 };
+        for (var axis = 2; axis < x.Shape.Rank; axis++) axes.Add(axis);
+        var centred = x - Mean(x);
+        var y = centred * Pointwise.ReciprocalSqrt(Mean(centred * centred) + epsilon);
+        if (weight is not null) y *= Reshape.To(weight, channels);
+        return bias is null ? y : y + Reshape.To(bias, channels);
+
+        Value Mean(Value value) => Reduce.Mean(value, axes.ToArray(), keepDims: true);
+    }
+
+    private static void CheckCount(Value x)
+    {
+        if (x.Shape.Count / Math.Max(x.Shape[1], 1) >= 2) return;
+        throw x.Graph.Mismatch(
+            Title, "two or more elements a channel", $"{x.Shape}",
+            $"a channel needs two or more elements to have a variance; input is {x.Shape}");
+    }
+
+    private static void Check(Value x, Value? weight, Value? bias, Value? runningMean, Value? runningVariance)
     {
         ArgumentNullException.ThrowIfNull(x);
         var graph = x.Graph;
@@ -73,9 +105,9 @@ public static class BatchNorm
         CheckChannels("running mean", runningMean);
         CheckChannels("running variance", runningVariance);
 
-        void CheckChannels(string operand, Value value)
+        void CheckChannels(string operand, Value? value)
         {
-            ArgumentNullException.ThrowIfNull(value);
+            if (value is null) return;
             graph.CheckDType(Title, operand, value, DType.Float32);
             if (value.Shape != new Shape(x.Shape[1]))
             {
@@ -132,11 +164,29 @@ internal sealed class BatchNormTrainingNode : BatchNormNode
 
     public override Value?[] Derivative(DerivativeContext context)
     {
-        if (context.GradOutput(1) is not null || context.GradOutput(2) is not null)
-            throw NoDerivative("of the batch's statistics");
-        if (context.GradOutput(0) is not { } gradOutput) return new Value?[5];
-        var node = Graph.Add(new BatchNormBackwardNode(Inputs[0]!, Inputs[1]!, Outputs[1], Outputs[2], gradOutput, Epsilon));
-        return [node.Outputs[0], node.Outputs[1], node.Outputs[2], null, null];
+        var gradients = new Value?[5];
+        var x = Inputs[0]!;
+        if (context.GradOutput(0) is { } gradOutput)
+        {
+            var node = Graph.Add(new BatchNormBackwardNode(x, Inputs[1]!, Outputs[1], Outputs[2], gradOutput, Epsilon));
+            (gradients[0], gradients[1], gradients[2]) = (node.Outputs[0], node.Outputs[1], node.Outputs[2]);
+        }
+
+        // Second derivatives come here: d mean / dx = 1 / M, d inv_std / dx = -inv_std^3 (x - mean) / M.
+        var scale = 1f / (x.Shape.Count / x.Shape[1]);
+        var channels = Convolution.ChannelShape(x.Shape[1], x.Shape.Rank);
+        if (context.GradOutput(1) is { } gradMean) Add(Pointwise.Expand(PerChannel(gradMean) * scale, x));
+        if (context.GradOutput(2) is { } gradInvStd)
+        {
+            var invStd = PerChannel(Outputs[2]);
+            Add((x - PerChannel(Outputs[1])) * (PerChannel(gradInvStd) * (invStd * invStd * invStd) * -scale));
+        }
+
+        return gradients;
+
+        Value PerChannel(Value value) => Reshape.To(value, channels);
+
+        void Add(Value term) => gradients[0] = gradients[0] is { } sum ? sum + term : term;
     }
 }
 
@@ -181,5 +231,53 @@ internal sealed class BatchNormBackwardNode : BatchNormNode
 
     protected override BatchNormMode Mode => BatchNormMode.Backward;
 
-    public override Value?[] Derivative(DerivativeContext context) => throw NoDerivative("of a batch norm's gradient");
+    // With n = (x - mean) r, and per channel S = sum g, P = sum g n over its M elements:
+    // grad_input = w r (g - S/M - n P/M), grad_weight = P, grad_bias = S, whose own gradients are G, a, b.
+    // mean and r are inputs like the others: the forward operator knows how they depend on x.
+    public override Value?[] Derivative(DerivativeContext context)
+    {
+        var gradients = new Value?[5];
+        var (x, gradOutput) = (Inputs[0]!, Inputs[4]!);
+        var channels = Convolution.ChannelShape(x.Shape[1], x.Shape.Rank);
+        var (weight, invStd) = (PerChannel(Inputs[1]!), PerChannel(Inputs[3]!));
+        var centred = x - PerChannel(Inputs[2]!);
+        var normal = centred * invStd;
+        var scale = 1f / (x.Shape.Count / x.Shape[1]);
+        Value? byNormal = null, byInvStd = null;
+        if (context.GradOutput(0) is { } outer)
+        {
+            // It is symmetric in g and G: G goes through the same operator, without the weight, which may be 0.
+            var one = Pointwise.Expand(Graph.Constant(1f), Inputs[1]!);
+            var symmetric = Graph.Add(new BatchNormBackwardNode(x, one, Inputs[2]!, Inputs[3]!, outer, Epsilon));
+            gradients[4] = symmetric.Outputs[0] * weight;
+            var product = Sum(symmetric.Outputs[0] * gradOutput);
+            if (context.Needs(1)) gradients[1] = Reshape.To(product, Inputs[1]!.Shape);
+            byInvStd = product * weight / invStd;
+            byNormal = (gradOutput * PerChannel(symmetric.Outputs[1]) + outer * PerChannel(Outputs[1])) * (weight * invStd * -scale);
+        }
+
+        if (context.GradOutput(1) is { } gradGradWeight)
+        {
+            var a = PerChannel(gradGradWeight);
+            byNormal = byNormal is null ? gradOutput * a : byNormal + gradOutput * a;
+            gradients[4] = gradients[4] is { } first ? first + normal * a : normal * a;
+        }
+
+        if (context.GradOutput(2) is { } gradGradBias)
+            gradients[4] = gradients[4] is { } first ? first + PerChannel(gradGradBias) : Pointwise.Expand(PerChannel(gradGradBias), x);
+        if (byNormal is null) return gradients;
+        if (context.Needs(0)) gradients[0] = byNormal * invStd;
+        if (context.Needs(2)) gradients[2] = Reshape.To(-Sum(byNormal * invStd), Inputs[2]!.Shape);
+        if (context.Needs(3))
+        {
+            var sum = Sum(byNormal * centred);
+            gradients[3] = Reshape.To(byInvStd is null ? sum : byInvStd + sum, Inputs[3]!.Shape);
+        }
+
+        return gradients;
+
+        Value PerChannel(Value value) => Reshape.To(value, channels);
+
+        Value Sum(Value value) => Reduce.SumTo(value, channels);
+    }
 }

@@ -55,7 +55,7 @@ internal sealed class GroupNormCases : IOperatorCases
                 b.DerivativeOrder = 1;
                 Size(b, 16 * 36 * 9);
                 var x = Convolution.Conv2d(b.Input([2, 3, 6, 6]), b.Input([32, 3, 3, 3]), geometry: new ConvGeometry { Padding = 1 });
-                return Pointwise.Relu(GroupNorm.Apply(x, 2, b.Input([32], 0.5, 2), b.Input([32])));
+                return Activations.Relu(GroupNorm.Apply(x, 2, b.Input([32], 0.5, 2), b.Input([32])));
             });
         }
     }
