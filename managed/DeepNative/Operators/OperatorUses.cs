@@ -118,7 +118,7 @@ internal static class OperatorUses
             p => p.Add(
                 kind, Groups(Direction.BackwardData), [p.Data(3, 4, 5), p.Float(4), p.Float(3, 2), p.Float(3, 2), p.Data(3, 4, 5)],
                 [p.Data(3, 4, 5), p.Float(4), p.Float(4)]),
-            null),
+            (_, x) => GroupNorm.Apply(x, 2)),
         OperatorKind.LocalResponseNorm => new(
             p => p.Add(kind, Neighbours(Direction.Forward), [p.Data(2, 6, 3, 3)], [p.Data(2, 6, 3, 3)]),
             p => p.Add(kind, Neighbours(Direction.BackwardData), [p.Data(2, 6, 3, 3), p.Data(2, 6, 3, 3)], [p.Data(2, 6, 3, 3)]), null),
