@@ -53,7 +53,8 @@ public sealed class Conv2d : Layer
         var depth = inputChannels / groups;
         _weight = AddParameter(
             "weight", new Shape(outputChannels, depth, kernel[0], kernel[1]),
-            weightInitializer ?? Initializer.FanInUniform);
+            (weightInitializer ?? Initializer.FanInUniform)
+                .WithFans((double)depth * kernel[0] * kernel[1], (double)outputChannels / groups * kernel[0] * kernel[1]));
         if (bias)
             _bias = AddParameter(
                 "bias", new Shape(outputChannels),

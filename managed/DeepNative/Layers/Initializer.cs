@@ -7,7 +7,8 @@ namespace DeepNative.Layers;
 /// </summary>
 /// <remarks>
 /// fan_in is the number of inputs that one output element sums over, fan_out the number of outputs that
-/// one input element feeds: (K, C) for a weight of shape (K, C), times R * S for (K, C, R, S).
+/// one input element feeds. From the shape they are (C, K) for a weight (K, C), times R * S for (K, C, R, S); layers
+/// for which that is not so (groups, transposed convolutions) say theirs by <see cref="WithFans"/>.
 /// Immutable and thread-safe.
 /// </remarks>
 public abstract class Initializer
@@ -23,27 +24,87 @@ public abstract class Initializer
     /// <see cref="Conv2d"/>. It is PyTorch's default (kaiming_uniform with a = sqrt(5)), chosen so that
     /// training curves compare with that library's.
     /// </summary>
-    public static Initializer FanInUniform { get; } = new VarianceInitializer(1.0 / 3.0, Fan.In, normal: false);
+    public static Initializer FanInUniform { get; } = new VarianceInitializer(1.0 / 3.0, FanMode.In, InitializerDistribution.Uniform);
 
     /// <summary>
     /// Normal with variance 2 / fan_in, for layers followed by a ReLU (He, Zhang, Ren, Sun: "Delving
     /// deep into rectifiers", 2015).
     /// </summary>
-    public static Initializer HeNormal { get; } = new VarianceInitializer(2.0, Fan.In, normal: true);
+    public static Initializer HeNormal { get; } = new VarianceInitializer(2.0, FanMode.In, InitializerDistribution.Normal);
 
     /// <summary>Uniform with the variance of <see cref="HeNormal"/>: bound sqrt(6 / fan_in).</summary>
-    public static Initializer HeUniform { get; } = new VarianceInitializer(2.0, Fan.In, normal: false);
+    public static Initializer HeUniform { get; } = new VarianceInitializer(2.0, FanMode.In, InitializerDistribution.Uniform);
 
     /// <summary>
     /// Normal with variance 2 / (fan_in + fan_out) (Glorot, Bengio: "Understanding the difficulty of
     /// training deep feedforward neural networks", 2010).
     /// </summary>
-    public static Initializer GlorotNormal { get; } = new VarianceInitializer(1.0, Fan.Average, normal: true);
+    public static Initializer GlorotNormal { get; } = new VarianceInitializer(1.0, FanMode.Average, InitializerDistribution.Normal);
 
     /// <summary>
     /// Uniform with the variance of <see cref="GlorotNormal"/>: bound sqrt(6 / (fan_in + fan_out)).
     /// </summary>
-    public static Initializer GlorotUniform { get; } = new VarianceInitializer(1.0, Fan.Average, normal: false);
+    public static Initializer GlorotUniform { get; } = new VarianceInitializer(1.0, FanMode.Average, InitializerDistribution.Uniform);
+
+    /// <summary>
+    /// Normal with variance 1 / fan_in (LeCun, Bottou, Orr, Müller: "Efficient backprop", 1998), for tanh and SELU.
+    /// </summary>
+    public static Initializer LeCunNormal { get; } = new VarianceInitializer(1.0, FanMode.In, InitializerDistribution.Normal);
+
+    /// <summary>Uniform with the variance of <see cref="LeCunNormal"/>: bound sqrt(3 / fan_in).</summary>
+    public static Initializer LeCunUniform { get; } = new VarianceInitializer(1.0, FanMode.In, InitializerDistribution.Uniform);
+
+    /// <summary>Values of variance gain^2 / fan: what Glorot, He and LeCun have in common.</summary>
+    /// <param name="gain">Above 0; for an activation one of <see cref="Gain"/>.</param>
+    /// <param name="fan">Which connections count.</param>
+    /// <param name="distribution">How the values are spread.</param>
+    /// <returns>The initialiser.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The gain is not above 0, or an enum has no such member.</exception>
+    public static Initializer VarianceScaling(
+        double gain = 1.0, FanMode fan = FanMode.In, InitializerDistribution distribution = InitializerDistribution.Normal)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(gain);
+        if (!Enum.IsDefined(fan)) throw new ArgumentOutOfRangeException(nameof(fan), fan, "is none of the modes");
+        if (!Enum.IsDefined(distribution)) throw new ArgumentOutOfRangeException(nameof(distribution), distribution, "is none of the distributions");
+        return new VarianceInitializer(gain * gain, fan, distribution);
+    }
+
+    /// <summary>Normal, but only what lies in [low, high].</summary>
+    /// <param name="mean">The mean before the cut.</param>
+    /// <param name="standardDeviation">The standard deviation before the cut, above 0.</param>
+    /// <param name="low">The least value.</param>
+    /// <param name="high">The largest, above <paramref name="low"/>.</param>
+    /// <returns>The initialiser.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The deviation is not above 0, or the ends are in the wrong order or not finite.</exception>
+    public static Initializer TruncatedNormal(float mean = 0f, float standardDeviation = 1f, float low = -2f, float high = 2f) =>
+        new TruncatedNormalInitializer(mean, standardDeviation, low, high);
+
+    /// <summary>
+    /// A random orthogonal matrix times <paramref name="gain"/>: of (K, C * R * S), the rows are orthonormal, or the
+    /// columns where there are fewer of them (Saxe, McClelland, Ganguli: "Exact solutions to the nonlinear dynamics of
+    /// learning in deep linear neural networks", 2014). Uniform over all such matrices.
+    /// </summary>
+    /// <param name="gain">Above 0.</param>
+    /// <returns>The initialiser; it takes parameters of rank 2 and more.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The gain is not above 0.</exception>
+    public static Initializer Orthogonal(double gain = 1.0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(gain);
+        return new OrthogonalInitializer(gain);
+    }
+
+    /// <summary>
+    /// The weights of a layer that passes its input on: 1 where output k meets input k, in the middle of a window, and
+    /// else 0. Outputs without an input of their number are 0.
+    /// </summary>
+    /// <param name="groups">Of the convolution; each group passes its own channels on.</param>
+    /// <returns>The initialiser; it takes parameters of rank 2 and more.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one group.</exception>
+    public static Initializer Identity(int groups = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(groups, 1);
+        return new IdentityInitializer(groups);
+    }
 
     /// <summary>All values the same.</summary>
     /// <param name="value">The value.</param>
@@ -80,11 +141,11 @@ public abstract class Initializer
         return new UniformInitializer(-bound, bound);
     }
 
-    private enum Fan
-    {
-        In,
-        Average,
-    }
+    /// <summary>The same with fans that the shape does not tell; for layers.</summary>
+    /// <param name="fanIn">Inputs that one output element sums over.</param>
+    /// <param name="fanOut">Outputs that one input element feeds.</param>
+    /// <returns>An initialiser that uses them, or this one where fans do not matter.</returns>
+    public virtual Initializer WithFans(double fanIn, double fanOut) => this;
 
     private sealed class ConstantInitializer(float value) : Initializer
     {
@@ -123,25 +184,43 @@ public abstract class Initializer
             random.FillNormal(values, _mean, _standardDeviation);
     }
 
-    // Variance = gain / fan.
-    private sealed class VarianceInitializer(double gain, Fan fan, bool normal) : Initializer
+    // The variance is scale / fan.
+    private sealed class VarianceInitializer(
+        double scale, FanMode mode, InitializerDistribution distribution, (double In, double Out)? fans = null) : Initializer
     {
+        // The deviation of a normal distribution of deviation 1 that is cut at -2 and 2.
+        private const double CutDeviation = 0.87962566103423978;
+
+        public override Initializer WithFans(double fanIn, double fanOut) =>
+            new VarianceInitializer(scale, mode, distribution, (fanIn, fanOut));
+
         public override void Fill(Span<float> values, Shape shape, Philox random)
         {
-            var (fanIn, fanOut) = Fans(shape);
-            var size = fan == Fan.In ? fanIn : (fanIn + fanOut) / 2.0;
-            var deviation = Math.Sqrt(gain / Math.Max(size, 1.0));
-            if (normal)
+            var (fanIn, fanOut) = fans ?? FansOf(shape);
+            var fan = mode switch
             {
-                random.FillNormal(values, 0f, (float)deviation);
-                return;
+                FanMode.In => fanIn,
+                FanMode.Out => fanOut,
+                _ => (fanIn + fanOut) / 2.0,
+            };
+            var deviation = Math.Sqrt(scale / Math.Max(fan, 1.0));
+            switch (distribution)
+            {
+                case InitializerDistribution.Normal:
+                    random.FillNormal(values, 0f, (float)deviation);
+                    break;
+                case InitializerDistribution.TruncatedNormal:
+                    var uncut = (float)(deviation / CutDeviation);
+                    TruncatedNormal(0f, uncut, -2f * uncut, 2f * uncut).Fill(values, shape, random);
+                    break;
+                default:
+                    var bound = (float)(Math.Sqrt(3.0) * deviation);
+                    random.FillUniform(values, -bound, bound);
+                    break;
             }
-
-            var bound = (float)(Math.Sqrt(3.0) * deviation);
-            random.FillUniform(values, -bound, bound);
         }
 
-        private static (double In, double Out) Fans(Shape shape)
+        private static (double In, double Out) FansOf(Shape shape)
         {
             if (shape.Rank < 2)
                 throw new ArgumentException($"a parameter of shape {shape} has no fan_in; it needs rank 2 or more.", nameof(shape));

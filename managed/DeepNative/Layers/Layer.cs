@@ -148,6 +148,14 @@ public abstract class Layer
     /// <returns>The count.</returns>
     protected internal virtual long MultiplyAdds(Shape input, Shape output) => 0;
 
+    /// <summary>A trained parameter of this layer itself, by its name inside the layer.</summary>
+    internal Parameter? OwnParameter(string name)
+    {
+        foreach (var entry in _parameters)
+            if (entry.LocalName == name && entry.Parameter.Trainable) return entry.Parameter;
+        return null;
+    }
+
     /// <summary>Trained values of this layer itself, without the layers below.</summary>
     internal long OwnParameterCount
     {
@@ -190,7 +198,7 @@ public abstract class Layer
         traces?.Add(new LayerTrace(this, input.Shape, input.Shape));
         T results;
         using (input.Graph.Scope(_localName)) results = build();
-        if (traces is not null) traces[entry] = new LayerTrace(this, input.Shape, output(results).Shape);
+        if (traces is not null) traces[entry] = new LayerTrace(this, input.Shape, output(results).Shape) { Value = output(results) };
         return results;
     }
 
