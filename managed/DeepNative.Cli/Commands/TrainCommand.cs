@@ -22,8 +22,21 @@ internal sealed class TrainCommand : Command
     private readonly Option<int?> _batch = Recipe<int>("--batch", "Images in a step");
     private readonly Option<string?> _optimizer = new("--optimizer") { Description = "The update rule" };
     private readonly Option<float?> _rate = Recipe<float>("--lr", "The learning rate");
-    private readonly Option<float?> _momentum = Recipe<float>("--momentum", "Momentum of sgd", zero: true);
+    private readonly Option<float?> _momentum = Recipe<float>("--momentum", "Momentum of sgd, rmsprop and lars", zero: true);
     private readonly Option<float?> _decay = Recipe<float>("--weight-decay", "The factor of the weights in the gradient", zero: true);
+    private readonly Option<string?> _schedule = new("--schedule")
+    {
+        Description = $"How the learning rate changes: {Schedules.Forms}; epochs of multi-step as 30/60. Default: the recipe's",
+        HelpName = "SCHEDULE",
+    };
+
+    private readonly Option<int?> _warmup = CommonOptions.Number<int>("--warmup", "Steps over which the rate rises first");
+    private readonly Option<float?> _clipNorm = CommonOptions.Number<float>("--clip-norm", "Scale all gradients together down to this norm");
+    private readonly Option<float?> _clipValue = CommonOptions.Number<float>("--clip-value", "Bound each gradient to this size");
+    private readonly Option<int?> _accumulate = CommonOptions.Number<int>("--accumulate", "Batches whose gradients make one step. Default: 1");
+    private readonly Option<float?> _ema = CommonOptions.Number<float>(
+        "--ema", "Average the weights, keeping this part of the average in every step, and test and save the average");
+
     private readonly Option<ulong?> _seed = CommonOptions.Seed();
     private readonly Option<string?> _data = CommonOptions.Data();
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
@@ -43,10 +56,10 @@ internal sealed class TrainCommand : Command
     public TrainCommand(TextWriter output, TextWriter error)
         : base("train", "Trains a model by its recipe; the result is written to runs/NAME")
     {
-        _optimizer.AcceptOnlyFromAmong(OptimizerRules.Sgd, OptimizerRules.Adam);
+        _optimizer.AcceptOnlyFromAmong(OptimizerRules.Names);
         Arguments.Add(_model);
         foreach (var option in (Option[])
-            [_epochs, _batch, _optimizer, _rate, _momentum, _decay, _seed, _data, _folder, _name, _resume, _checkpointEvery,
+            [_epochs, _batch, _optimizer, _rate, _momentum, _decay, _schedule, _warmup, _clipNorm, _clipValue, _accumulate, _ema, _seed, _data, _folder, _name, _resume, _checkpointEvery,
              _validate, _noProgress, _device, _threads, _precision, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
@@ -60,6 +73,7 @@ internal sealed class TrainCommand : Command
         var configuration = resumed is null ? Configure(parsed) : Continue(parsed, resumed);
         var model = ModelArgument.Find(configuration.Model);
         var optimizer = OptimizerRules.Create(configuration, model.Recipe.Optimizer);
+        TrainingSession.Averaging(configuration);
         var data = DataCommand.Find(configuration.Data);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         var session = new TrainingSession(terminal, device, model, optimizer, data)
@@ -103,13 +117,15 @@ internal sealed class TrainCommand : Command
         var model = ModelArgument.Find(RequireModel(parsed));
         var usual = model.Recipe.Optimizer;
         var rule = parsed.GetValue(_optimizer) ?? OptimizerRules.NameOf(usual);
-        if (rule == OptimizerRules.Adam && parsed.GetValue(_momentum) is not null)
-            throw new UsageException("--momentum is of sgd, adam has none");
         // A rate fits one rule only.
-        var rate = parsed.GetValue(_rate)
-            ?? (rule == OptimizerRules.NameOf(usual) ? usual.LearningRate
-                : rule == OptimizerRules.Adam ? new Adam().LearningRate
-                : throw new UsageException($"--optimizer {rule} needs --lr; the recipe of {model.Name} is {usual}"));
+        var (usualRate, momentum, decay) = OptimizerRules.Usual(rule, usual);
+        if (momentum is null && parsed.GetValue(_momentum) is not null)
+            throw new UsageException($"--momentum is of sgd, rmsprop and lars, {rule} has none");
+        var rate = parsed.GetValue(_rate) ?? usualRate
+            ?? throw new UsageException($"--optimizer {rule} needs --lr; the recipe of {model.Name} is {usual}");
+        if (parsed.GetValue(_clipNorm) is not null && parsed.GetValue(_clipValue) is not null)
+            throw new UsageException("--clip-norm and --clip-value exclude each other");
+        var (setting, warmup) = (parsed.GetValue(_schedule), parsed.GetValue(_warmup) ?? 0);
         return new RunConfiguration
         {
             Model = model.Name,
@@ -118,9 +134,15 @@ internal sealed class TrainCommand : Command
             Batch = parsed.GetValue(_batch) ?? model.Recipe.Batch,
             Optimizer = rule,
             LearningRate = rate,
-            Momentum = parsed.GetValue(_momentum) ?? (rule == OptimizerRules.Sgd && usual is Sgd sgd ? sgd.Momentum : 0f),
-            WeightDecay = parsed.GetValue(_decay) ?? usual switch { Sgd same => same.WeightDecay, Adam same => same.WeightDecay, _ => 0f },
-            Schedule = model.Recipe.Schedule?.ToString() ?? LearningRateSchedule.Constant.ToString()!,
+            Momentum = parsed.GetValue(_momentum) ?? momentum ?? 0f,
+            WeightDecay = parsed.GetValue(_decay) ?? decay,
+            Schedule = Schedules.Create(setting, model.Recipe.Schedule, warmup).ToString()!,
+            ScheduleSetting = setting,
+            Warmup = warmup,
+            ClipNorm = parsed.GetValue(_clipNorm) ?? 0f,
+            ClipValue = parsed.GetValue(_clipValue) ?? 0f,
+            Accumulate = parsed.GetValue(_accumulate) ?? 1,
+            Ema = parsed.GetValue(_ema) ?? 0f,
             Seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed,
             Precision = parsed.GetValue(_precision)!,
             Version = Measurement.BuildVersion,
@@ -140,6 +162,12 @@ internal sealed class TrainCommand : Command
         Same(_rate.Name, parsed.GetValue(_rate), configuration.LearningRate);
         Same(_momentum.Name, parsed.GetValue(_momentum), configuration.Momentum);
         Same(_decay.Name, parsed.GetValue(_decay), configuration.WeightDecay);
+        Same(_schedule.Name, parsed.GetValue(_schedule), configuration.ScheduleSetting ?? "");
+        Same(_warmup.Name, parsed.GetValue(_warmup), configuration.Warmup);
+        Same(_clipNorm.Name, parsed.GetValue(_clipNorm), configuration.ClipNorm);
+        Same(_clipValue.Name, parsed.GetValue(_clipValue), configuration.ClipValue);
+        Same(_accumulate.Name, parsed.GetValue(_accumulate), Math.Max(1, configuration.Accumulate));
+        Same(_ema.Name, parsed.GetValue(_ema), configuration.Ema);
         Same(_seed.Name, parsed.GetValue(_seed), configuration.Seed);
         Same(_data.Name, parsed.GetValue(_data), configuration.Data);
         return configuration with { Epochs = parsed.GetValue(_epochs) ?? configuration.Epochs };

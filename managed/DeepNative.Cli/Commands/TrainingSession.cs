@@ -43,7 +43,10 @@ internal sealed class TrainingSession(
         var data = Datasets.Load(description, new DatasetCache(DataFolder), new LineProgress(terminal), interruption.Token);
         using var trainer = new Trainer(model.Create(), new SoftmaxCrossEntropy(), optimizer, device, Configuration.Seed, new TrainerOptions
         {
-            Schedule = model.Recipe.Schedule ?? LearningRateSchedule.Constant,
+            Schedule = Schedules.Create(Configuration.ScheduleSetting, model.Recipe.Schedule, Configuration.Warmup),
+            Clipping = Clipping(Configuration),
+            AccumulationSteps = Math.Max(1, Configuration.Accumulate),
+            Averaging = Averaging(Configuration),
             Normalization = Normalization(data.Train),
             ModelName = model.Name,
         });
@@ -55,7 +58,7 @@ internal sealed class TrainingSession(
         var fit = progress.Show(() => trainer.Fit(
             data.Train, Configuration.Epochs, Configuration.Batch, progress: progress,
             checkpoint: new CheckpointOptions(run.Checkpoint, CheckpointEvery),
-            validation: Validate ? data.Test : null, cancellation: interruption.Token));
+            validation: Validate || Schedules.NeedsValidation(Configuration.ScheduleSetting) ? data.Test : null, cancellation: interruption.Token));
         var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
@@ -66,6 +69,19 @@ internal sealed class TrainingSession(
         terminal.Write(Measure(fit, metrics));
         return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;
     }
+
+    /// <summary>How a run bounds its gradients.</summary>
+    /// <param name="run">The run.</param>
+    /// <returns>The rule, or null.</returns>
+    public static GradientClipping? Clipping(RunConfiguration run) =>
+        run.ClipNorm > 0f ? GradientClipping.ByNorm(run.ClipNorm) : run.ClipValue > 0f ? GradientClipping.ByValue(run.ClipValue) : null;
+
+    /// <summary>How a run averages its weights.</summary>
+    /// <param name="run">The run.</param>
+    /// <returns>The rule, or null.</returns>
+    /// <exception cref="UsageException">The decay is outside its range.</exception>
+    public static ExponentialAverage? Averaging(RunConfiguration run) =>
+        run.Ema > 0f ? OptimizerRules.Checked("--ema", () => new ExponentialAverage(run.Ema)) : null;
 
     private void Resume(Trainer trainer, RunFolder run, RunMetrics before)
     {

@@ -15,13 +15,13 @@ internal sealed record RunConfiguration
     /// <summary>Examples in a step.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>The update rule: "sgd" or "adam".</summary>
+    /// <summary>The update rule's name: "sgd".</summary>
     public required string Optimizer { get; init; }
 
     /// <summary>The rate that the schedule multiplies.</summary>
     public required float LearningRate { get; init; }
 
-    /// <summary>Of sgd.</summary>
+    /// <summary>Of the rules that have one.</summary>
     public required float Momentum { get; init; }
 
     /// <summary>The factor of the weights in the gradient.</summary>
@@ -30,8 +30,26 @@ internal sealed record RunConfiguration
     /// <summary>The rule with all its numbers, as text.</summary>
     public string OptimizerSettings { get; init; } = "";
 
-    /// <summary>How the learning rate changes: "constant" or what the model's recipe says.</summary>
+    /// <summary>How the learning rate changes, in words.</summary>
     public required string Schedule { get; init; }
+
+    /// <summary>The schedule as it was asked for; empty: the recipe's.</summary>
+    public string? ScheduleSetting { get; init; }
+
+    /// <summary>Steps of a linear rise of the rate; 0: none.</summary>
+    public int Warmup { get; init; }
+
+    /// <summary>The largest norm of all gradients together; 0: any.</summary>
+    public float ClipNorm { get; init; }
+
+    /// <summary>The largest size of one gradient; 0: any.</summary>
+    public float ClipValue { get; init; }
+
+    /// <summary>Batches whose gradients make one step; 0 as 1.</summary>
+    public int Accumulate { get; init; }
+
+    /// <summary>The decay of the weights' moving average; 0: there is none.</summary>
+    public float Ema { get; init; }
 
     /// <summary>The seed of initial weights, of the order of examples and of dropout.</summary>
     public required ulong Seed { get; init; }

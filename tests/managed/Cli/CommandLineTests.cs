@@ -33,6 +33,8 @@ public class CommandLineTests
     [TestCase("eval nosuchrun", "nosuchrun", "none yet")]
     [TestCase("predict nosuchrun a.png", "nosuchrun", "none yet")]
     [TestCase("train --resume --name nosuchrun", "nosuchrun", "none yet")]
+    [TestCase("train mnistnet --schedule nosuchschedule", "nosuchschedule", "cosine-restarts")]
+    [TestCase("train mnistnet --schedule one-cycle:peak=1", "peak=1", "one-cycle:rise=0.3,start=25,end=10000")]
     public void Unknown_names_list_the_known_ones(string line, string unknown, string known)
     {
         var (code, output, error) = Run(line.Split(' '));
@@ -50,6 +52,19 @@ public class CommandLineTests
     [TestCase("train mnistnet --momentum 1.5")]
     [TestCase("train mnistnet --optimizer lion")]
     [TestCase("train mnistnet --optimizer adam --momentum 0.9")]
+    [TestCase("train mnistnet --optimizer lars")]
+    [TestCase("train mnistnet --optimizer rmsprop --momentum 1.5")]
+    [TestCase("train mnistnet --ema 1.5")]
+    [TestCase("train mnistnet --accumulate 0")]
+    [TestCase("train mnistnet --clip-norm 0")]
+    [TestCase("train mnistnet --clip-norm 1 --clip-value 1")]
+    [TestCase("train mnistnet --schedule linear")]
+    [TestCase("train mnistnet --schedule step")]
+    [TestCase("train mnistnet --schedule step:epochs=0")]
+    [TestCase("train mnistnet --schedule step:epochs=2.5")]
+    [TestCase("train mnistnet --schedule step:steps=3")]
+    [TestCase("train mnistnet --schedule multi-step:epochs=3/2")]
+    [TestCase("train mnistnet --schedule cosine:minimum=x")]
     [TestCase("train mnistnet --precision f8")]
     [TestCase("train mnistnet --name a/b --device cpu")]
     [TestCase("train mnistnet --nosuchoption")]

@@ -5,6 +5,7 @@ using DeepNative.Cli.Output;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
 using DeepNative.Models;
+using DeepNative.Optimizers;
 using DeepNative.Serialization;
 using DeepNative.Tests.Data;
 
@@ -77,6 +78,64 @@ public class TrainingSessionTests
         var (parts, whole) = (RunFolder.Find("parts")!.ReadMetrics(), RunFolder.Find("whole")!.ReadMetrics());
         Assert.That(parts.Epochs.Select(epoch => epoch.TrainLoss), Is.EqualTo(whole.Epochs.Select(epoch => epoch.TrainLoss)));
         Assert.That(parts.TestError, Is.EqualTo(whole.TestError));
+    }
+
+    private static readonly string[] _rules = ["sgd", "adam", "adamw", "adagrad", "adadelta", "rmsprop", "adamax", "nadam", "lars"];
+
+    [Test]
+    public void Every_rule_trains_by_name([ValueSource(nameof(_rules))] string rule)
+    {
+        Assert.That(OptimizerRules.Names, Is.EqualTo(_rules));
+        Assert.That(Session("rule-" + rule, epochs: 1, change: run => run with { Optimizer = rule, Momentum = 0f }).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(RunFolder.Find("rule-" + rule)!.ReadMetrics().TrainLoss, Is.Positive);
+    }
+
+    [TestCase("constant", "constant")]
+    [TestCase("step:epochs=1,factor=0.5", "times 0.5 every 1 epochs")]
+    [TestCase("multi-step:epochs=1/2", "times 0.1 at epochs 1, 2")]
+    [TestCase("exponential:factor=0.9", "times 0.9 every 1 epochs")]
+    [TestCase("polynomial:power=2", "polynomial of power 2 to 0")]
+    [TestCase("cosine:minimum=0.1", "cosine to 0.1")]
+    [TestCase("cosine-restarts:epochs=1,multiplier=2", "cosine to 0 with restarts after 1 epochs, times 2")]
+    [TestCase("one-cycle", "one cycle, rise 0.3, divisors 25 and 10000")]
+    [TestCase("inverse-time:decay=0.5", "1 / (1 + 0.5 * epoch)")]
+    [TestCase("plateau:factor=0.5,patience=2", "times 0.5 after 2 epochs without a better validation loss, threshold 0.0001, cooldown 0, minimum 0")]
+    public void Schedules_are_read_from_text(string text, string schedule)
+    {
+        Assert.That(Schedules.Create(text, LearningRateSchedule.Cosine(), warmup: 0).ToString(), Is.EqualTo(schedule));
+        Assert.That(Schedules.Create(text, null, warmup: 3).ToString(), Is.EqualTo("warm-up of 3 steps, then " + schedule));
+        Assert.That(Schedules.Forms, Does.Contain(text.Split(':')[0]));
+        Assert.That(Schedules.NeedsValidation(text), Is.EqualTo(text.StartsWith("plateau", StringComparison.Ordinal)));
+    }
+
+    [Test]
+    public void Without_a_schedule_there_is_the_recipes()
+    {
+        Assert.That(Schedules.Create(null, LearningRateSchedule.Cosine(), warmup: 0).ToString(), Is.EqualTo("cosine to 0"));
+        Assert.That(Schedules.Create("", null, warmup: 0).ToString(), Is.EqualTo("constant"));
+    }
+
+    [Test]
+    public void A_run_with_every_option_resumes_to_the_same_weights()
+    {
+        static RunConfiguration Change(RunConfiguration run) => run with
+        {
+            ScheduleSetting = "plateau:factor=0.5,patience=0",
+            Warmup = 2,
+            ClipNorm = 0.5f,
+            Accumulate = 3,
+            Ema = 0.6f,
+        };
+        Assert.That(Session("options", epochs: 3, change: Change).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("options-parts", epochs: 1, change: Change).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("options-parts", epochs: 3, resume: true, change: Change).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Weights("options-parts"), Is.EqualTo(Weights("options")));
+        Assert.That(Session("plain", epochs: 3).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Weights("plain"), Is.Not.EqualTo(Weights("options")));
+        var configuration = RunFolder.Find("options")!.ReadConfiguration();
+        Assert.That(
+            (configuration.ScheduleSetting, configuration.Warmup, configuration.ClipNorm, configuration.Accumulate, configuration.Ema),
+            Is.EqualTo(("plateau:factor=0.5,patience=0", 2, 0.5f, 3, 0.6f)));
     }
 
     [Test]
@@ -246,7 +305,8 @@ public class TrainingSessionTests
         };
     }
 
-    private TrainingSession Session(string? name, int epochs, bool resume = false, StringWriter? json = null)
+    private TrainingSession Session(
+        string? name, int epochs, bool resume = false, StringWriter? json = null, Func<RunConfiguration, RunConfiguration>? change = null)
     {
         var model = ModelRegistry.Get("lenet300");
         var terminal = json is null
@@ -270,6 +330,7 @@ public class TrainingSessionTests
             OperatingSystem = "test",
             Started = DateTime.UtcNow,
         };
+        if (change is not null) configuration = change(configuration);
         return new TrainingSession(terminal, _device, model, OptimizerRules.Create(configuration, model.Recipe.Optimizer), _data)
         {
             Configuration = configuration,
