@@ -17,6 +17,7 @@ set(DN_CUDA_HOST_SOURCES
   group_norm.cpp
   image_decode.cpp
   layout.cpp
+  local_response_norm.cpp
   matmul.cpp
   pad.cpp
   pooling.cpp
@@ -63,6 +64,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/group_norm_backward.cu
   kernels/image_decode.cu
   kernels/layout_change.cu
+  kernels/local_response_norm.cu
   kernels/optimizer.cu
   kernels/pad.cu
   kernels/pointwise.cu

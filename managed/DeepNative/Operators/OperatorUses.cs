@@ -121,7 +121,8 @@ internal static class OperatorUses
             (_, x) => GroupNorm.Apply(x, 2)),
         OperatorKind.LocalResponseNorm => new(
             p => p.Add(kind, Neighbours(Direction.Forward), [p.Data(2, 6, 3, 3)], [p.Data(2, 6, 3, 3)]),
-            p => p.Add(kind, Neighbours(Direction.BackwardData), [p.Data(2, 6, 3, 3), p.Data(2, 6, 3, 3)], [p.Data(2, 6, 3, 3)]), null),
+            p => p.Add(kind, Neighbours(Direction.BackwardData), [p.Data(2, 6, 3, 3), p.Data(2, 6, 3, 3)], [p.Data(2, 6, 3, 3)]),
+            (_, x) => LocalResponseNorm.Apply(x, 3)),
         OperatorKind.Recurrent => new(
             p => p.Add(
                 kind, new RecurrentAttributes { Direction = Direction.Forward, Cell = Interop.RecurrentCell.Lstm },

@@ -14,7 +14,6 @@ internal sealed class CompletenessTests
         nameof(OperatorKind.TopK),
         nameof(OperatorKind.CumulativeSum),
         nameof(OperatorKind.Resize),
-        nameof(OperatorKind.LocalResponseNorm),
     ];
 
     [Test]

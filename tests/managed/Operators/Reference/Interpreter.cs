@@ -29,6 +29,8 @@ internal sealed class Interpreter
         [typeof(BatchNormBackwardNode)] = (run, node) => ReferenceBatchNorm.Run(run, (BatchNormBackwardNode)node),
         [typeof(GroupNormNode)] = (run, node) => ReferenceGroupNorm.Run(run, (GroupNormNode)node),
         [typeof(GroupNormBackwardNode)] = (run, node) => ReferenceGroupNorm.Run(run, (GroupNormBackwardNode)node),
+        [typeof(LocalResponseNormNode)] = (run, node) => ReferenceLocalResponseNorm.Run(run, (LocalResponseNormNode)node),
+        [typeof(LocalResponseNormBackwardNode)] = (run, node) => ReferenceLocalResponseNorm.Run(run, (LocalResponseNormBackwardNode)node),
         [typeof(SoftmaxNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxNode)node),
         [typeof(SoftmaxBackwardNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxBackwardNode)node),
         [typeof(SoftmaxCrossEntropyNode)] = (run, node) => ReferenceSoftmax.Run(run, (SoftmaxCrossEntropyNode)node),
