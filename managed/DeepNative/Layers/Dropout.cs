@@ -18,17 +18,25 @@ public sealed class Dropout : Layer
     /// <exception cref="ArgumentOutOfRangeException">The probability is outside its range.</exception>
     public Dropout(float probability = 0.5f)
     {
-        if (!(probability >= 0f && probability < 1f))
-            throw new ArgumentOutOfRangeException(nameof(probability), probability, "must be at least 0 and below 1");
-        _probability = probability;
+        _probability = Checked(probability);
         _state = AddRandomState("random_state");
     }
 
     /// <inheritdoc/>
-    protected override Value Build(Value input)
+    protected override Value Build(Value input) => Drop(input, _state, input.Shape, _probability);
+
+    internal static float Checked(float probability)
     {
-        if (!input.Graph.Training || _probability == 0f) return input;
-        var kept = Operators.Random.Bernoulli(input.Graph.Parameter(_state), input.Shape, 1f - _probability);
-        return input * kept * (1f / (1f - _probability));
+        if (!(probability >= 0f && probability < 1f))
+            throw new ArgumentOutOfRangeException(nameof(probability), probability, "must be at least 0 and below 1");
+        return probability;
+    }
+
+    // One decision for each element of a shape that broadcasts to the input's.
+    internal static Value Drop(Value input, Parameter state, Shape decisions, float probability)
+    {
+        if (!input.Graph.Training || probability == 0f) return input;
+        var kept = Operators.Random.Bernoulli(input.Graph.Parameter(state), decisions, 1f - probability);
+        return input * kept * (1f / (1f - probability));
     }
 }

@@ -2,13 +2,13 @@ using DeepNative.Operators;
 
 namespace DeepNative.Layers;
 
-/// <summary>The mean of every channel: (N, C, H, W) becomes (N, C, 1, 1).</summary>
+/// <summary>The mean of every channel: (N, C, H, W) becomes (N, C, 1, 1); one to three spatial axes.</summary>
 public sealed class GlobalAvgPool : Layer
 {
     /// <inheritdoc/>
     protected override Value Build(Value input)
     {
-        if (input.Shape.Rank != 4) throw Mismatch(input.Shape, "(N, C, H, W)");
+        if (input.Shape.Rank is < 3 or > 5) throw Mismatch(input.Shape, "(N, C, spatial...)");
         return Pooling.GlobalAvgPool(input);
     }
 }

@@ -28,4 +28,10 @@ public sealed record PoolGeometry
     {
         init => (PaddingBegin, PaddingEnd) = (value, value);
     }
+
+    /// <summary>
+    /// Rounds the number of windows up: a last one may reach over the end, but none begins behind the last element
+    /// and the padding at the beginning. Averages never count what lies behind the padding.
+    /// </summary>
+    public bool CeilMode { get; init; }
 }

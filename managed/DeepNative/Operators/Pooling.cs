@@ -4,7 +4,8 @@ namespace DeepNative.Operators;
 
 /// <summary>Pooling over one, two or three spatial axes of (N, C, spatial...), float32.</summary>
 /// <remarks>
-/// Output extent P = (H + padding - kernel) / stride + 1. All throw <see cref="ShapeException"/> when a
+/// Output extent P = (H + padding - kernel) / stride + 1, rounded down, or up in
+/// <see cref="PoolGeometry.CeilMode"/>. All throw <see cref="ShapeException"/> when a
 /// window is larger than the padded input or would lie wholly in the padding.
 /// </remarks>
 public static class Pooling
@@ -75,14 +76,23 @@ public static class Pooling
         var rank = SpatialRank("MaxUnpool", x);
         var name = $"MaxUnpool{rank}d";
         graph.CheckDType(name, "input", x, DType.Float32);
-        var window = PoolWindow.Of(graph, name, PoolingMode.Max, geometry, rank);
+        var shape = x.Shape;
+        if (outputSize is { } size)
+        {
+            if (size.Rank != rank)
+                throw graph.Mismatch(name, $"{rank} extents", $"{size.Rank} extents", $"outputSize is {size}, expected {rank} extents; input is {x.Shape}");
+            shape = x.Shape.Until(2).Concat(size);
+        }
+        else
+        {
+            var smallest = PoolWindow.Of(graph, name, PoolingMode.Max, geometry with { CeilMode = false }, shape);
+            for (var axis = 0; axis < rank; axis++)
+                shape = shape.With(axis + 2, Math.Max(1, smallest.InputExtent(axis, x.Shape[axis + 2])));
+        }
+
+        var window = PoolWindow.Of(graph, name, PoolingMode.Max, geometry, shape);
         graph.CheckDType(name, "taps", taps, window.TapType);
         graph.CheckShape(name, "taps", taps, x.Shape);
-        if (outputSize is { } size && size.Rank != rank)
-            throw graph.Mismatch(name, $"{rank} extents", $"{size.Rank} extents", $"outputSize is {size}, expected {rank} extents; input is {x.Shape}");
-        var shape = x.Shape;
-        for (var axis = 0; axis < rank; axis++)
-            shape = shape.With(axis + 2, outputSize?[axis] ?? Math.Max(1, window.InputExtent(axis, x.Shape[axis + 2])));
         var pooled = window.OutputShape(graph, name, shape);
         if (pooled != x.Shape)
         {
@@ -120,16 +130,23 @@ public static class Pooling
     /// <summary>The mean over all spatial axes, which stay with extent 1.</summary>
     /// <param name="x">(N, C, spatial...).</param>
     /// <returns>(N, C, 1...).</returns>
-    public static Value GlobalAvgPool(Value x)
+    public static Value GlobalAvgPool(Value x) => Global("GlobalAvgPool", PoolingMode.Average, x);
+
+    /// <summary>The maximum over all spatial axes, which stay with extent 1; NaN wins. Of equal maxima the first gets the gradient.</summary>
+    /// <param name="x">(N, C, spatial...).</param>
+    /// <returns>(N, C, 1...).</returns>
+    public static Value GlobalMaxPool(Value x) => Global("GlobalMaxPool", PoolingMode.Max, x);
+
+    private static Value Global(string name, PoolingMode mode, Value x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        var rank = SpatialRank("GlobalAvgPool", x);
+        var rank = SpatialRank(name, x);
         var (one, none) = (Fill(rank, 1), Fill(rank, 0));
         var kernel = x.Shape.From(2);
         if (kernel.Count == 0)
-            throw x.Graph.Mismatch("GlobalAvgPool", "one or more elements", "none", $"there is nothing to average; input is {x.Shape}");
-        var window = new PoolWindow(PoolingMode.Average, kernel, one, none, none);
-        return x.Graph.Add(new PoolingNode("GlobalAvgPool", x, window, x.Shape.Until(2).Concat(one))).Outputs[0];
+            throw x.Graph.Mismatch(name, "one or more elements", "none", $"there is nothing to pool; input is {x.Shape}");
+        var window = new PoolWindow(mode, kernel, one, none, none);
+        return x.Graph.Add(new PoolingNode(name, x, window, x.Shape.Until(2).Concat(one))).Outputs[0];
     }
 
     private static Value TwoDimensional(PoolingMode mode, Value x, PoolGeometry geometry)
@@ -148,8 +165,29 @@ public static class Pooling
         var rank = SpatialRank(title, x);
         var name = $"{title}{rank}d";
         graph.CheckDType(name, "input", x, DType.Float32);
-        var window = PoolWindow.Of(graph, name, mode, geometry, rank);
-        return graph.Add(new PoolingNode(name, x, window, window.OutputShape(graph, name, x.Shape))).Outputs[0];
+        var window = PoolWindow.Of(graph, name, mode, geometry, x.Shape);
+        var shape = window.OutputShape(graph, name, x.Shape);
+        if (mode == PoolingMode.AveragePadded && geometry.CeilMode)
+        {
+            // What rounding up added never counts: zeros for the padding that does, and only that is inside.
+            var (begin, end) = (window.PaddingBegin, PoolWindow.Of(graph, name, mode, geometry with { CeilMode = false }, x.Shape).PaddingEnd);
+            if (end != window.PaddingEnd)
+            {
+                x = Padded(x, begin, end);
+                var rest = window.PaddingEnd;
+                for (var axis = 0; axis < rank; axis++) rest = rest.With(axis, rest[axis] - end[axis]);
+                window = window with { Mode = PoolingMode.Average, PaddingBegin = Fill(rank, 0), PaddingEnd = rest };
+            }
+        }
+
+        return graph.Add(new PoolingNode(name, x, window, shape)).Outputs[0];
+    }
+
+    // Zeros around the spatial axes.
+    private static Value Padded(Value x, Shape begin, Shape end)
+    {
+        if (begin == Fill(begin.Rank, 0) && end == begin) return x;
+        throw x.Graph.Mismatch("AvgPool", "no padding", $"{begin} and {end}", "an average that counts padding and rounds up is not offered yet");
     }
 
     private static int SpatialRank(string name, Value x)
@@ -180,16 +218,36 @@ internal sealed record PoolWindow(PoolingMode Mode, Shape Kernel, Shape Stride, 
 
     public DType TapType => Kernel.Count <= ByteTaps ? DType.UInt8 : DType.Int32;
 
-    public static PoolWindow Of(Graph graph, string operatorName, PoolingMode mode, PoolGeometry geometry, int spatialRank) => new(
-        mode,
-        geometry.Kernel.Resolve(graph, operatorName, "kernel", spatialRank, 1),
-        geometry.Stride.Resolve(graph, operatorName, "stride", spatialRank, 1),
-        geometry.PaddingBegin.Resolve(graph, operatorName, "padding", spatialRank, 0),
-        geometry.PaddingEnd.Resolve(graph, operatorName, "padding", spatialRank, 0));
+    public static PoolWindow Of(Graph graph, string operatorName, PoolingMode mode, PoolGeometry geometry, Shape x)
+    {
+        var rank = x.Rank - 2;
+        var window = new PoolWindow(
+            mode,
+            geometry.Kernel.Resolve(graph, operatorName, "kernel", rank, 1),
+            geometry.Stride.Resolve(graph, operatorName, "stride", rank, 1),
+            geometry.PaddingBegin.Resolve(graph, operatorName, "padding", rank, 0),
+            geometry.PaddingEnd.Resolve(graph, operatorName, "padding", rank, 0));
+        return geometry.CeilMode ? window.RoundedUp(x) : window;
+    }
 
     /// <summary>The smallest input extent that gives this output extent; may be below 1.</summary>
     public long InputExtent(int axis, long output) =>
         (output - 1) * Stride[axis] + Kernel[axis] - PaddingBegin[axis] - PaddingEnd[axis];
+
+    // More padding at the end for one more window, unless that begins behind the input.
+    private PoolWindow RoundedUp(Shape x)
+    {
+        var end = PaddingEnd;
+        for (var axis = 0; axis < Kernel.Rank; axis++)
+        {
+            var rest = x[axis + 2] + PaddingBegin[axis] + PaddingEnd[axis] - Kernel[axis];
+            if (rest < 0) continue;
+            var last = (rest + Stride[axis] - 1) / Stride[axis] * Stride[axis];
+            if (last < x[axis + 2] + PaddingBegin[axis]) end = end.With(axis, end[axis] + last - rest);
+        }
+
+        return this with { PaddingEnd = end };
+    }
 
     /// <summary>The shape of the windows' results.</summary>
     public Shape OutputShape(Graph graph, string operatorName, Shape x)

@@ -54,7 +54,25 @@ internal sealed class LayerTests
         yield return Case(new MaxPool2d(3), [2, 3, 24, 25], [2, 3, 8, 8]);
         yield return Case(new MaxPool2d(3, stride: 2, padding: 1), [2, 3, 8, 8], [2, 3, 4, 4]);
         yield return Case(new AvgPool2d(2), [2, 3, 8, 6], [2, 3, 4, 3]);
+        yield return Case(new Conv2d(3, 8, kernel: (3, 4), stride: (1, 2), padding: new Padding((0, 1), (2, 3))), [2, 3, 8, 9], [2, 8, 8, 5]);
+        yield return Case(new Conv2d(3, 8, kernel: (3, 4), stride: (1, 3), padding: Padding.Same), [2, 3, 8, 10], [2, 8, 8, 4]);
+        yield return Case(new Conv2d(3, 8, kernel: 3, dilation: 2, padding: Padding.Same), [2, 3, 1, 2], [2, 8, 1, 2]);
+        yield return Case(new Conv1d(3, 8, kernel: 5, stride: 2, padding: 2), [2, 3, 28], [2, 8, 14]);
+        yield return Case(new Conv3d(3, 8, kernel: (1, 3, 3), padding: (0, 1, 1)), [2, 3, 4, 5, 6], [2, 8, 4, 5, 6]);
+        yield return Case(new DepthwiseConv2d(4, kernel: 3, padding: Padding.Same, multiplier: 2), [2, 4, 7, 5], [2, 8, 7, 5]);
+        yield return Case(new ConvTranspose1d(4, 6, kernel: 3, stride: 2, padding: 1, outputPadding: 1), [2, 4, 7], [2, 6, 14]);
+        yield return Case(new ConvTranspose2d(4, 6, kernel: 2, stride: 2, groups: 2), [2, 4, 7, 5], [2, 6, 14, 10]);
+        yield return Case(new MaxPool1d(3, stride: 2), [2, 3, 9], [2, 3, 4]);
+        yield return Case(new MaxPool2d(3, stride: 2, ceilMode: true), [2, 3, 8, 6], [2, 3, 4, 3]);
+        yield return Case(new MaxPool2d(2, stride: 3, padding: 1, ceilMode: true), [2, 3, 5, 4], [2, 3, 2, 2]);
+        yield return Case(new MaxPool2d(3, stride: 2, padding: Padding.Same), [2, 3, 7, 8], [2, 3, 4, 4]);
+        yield return Case(new AvgPool1d(2), [2, 3, 9], [2, 3, 4]);
         yield return Case(new GlobalAvgPool(), [2, 3, 8, 6], [2, 3, 1, 1]);
+        yield return Case(new GlobalAvgPool(), [2, 3, 8], [2, 3, 1]);
+        yield return Case(new GlobalMaxPool(), [2, 3, 8, 6], [2, 3, 1, 1]);
+        yield return Case(new Dropout2d(), [2, 3, 8, 6], [2, 3, 8, 6]);
+        yield return Case(new GaussianNoise(), [2, 5], [2, 5]);
+        yield return Case(new GaussianDropout(), [2, 5], [2, 5]);
         yield return Case(new BatchNorm(3), [2, 3, 8, 6], [2, 3, 8, 6]);
         yield return Case(new BatchNorm(3), [2, 3], [2, 3]);
         yield return Case(new Flatten(), [2, 3, 8, 6], [2, 144]);
@@ -93,7 +111,15 @@ internal sealed class LayerTests
         yield return Case(new Linear(256, 10), [256], "Linear", "(N, 256)");
         yield return Case(new MaxPool2d(2), [2, 8], "MaxPool2d", "(N, C, H, W)");
         yield return Case(new AvgPool2d(2), [2, 8], "AvgPool2d", "(N, C, H, W)");
-        yield return Case(new GlobalAvgPool(), [2, 8], "GlobalAvgPool", "(N, C, H, W)");
+        yield return Case(new GlobalAvgPool(), [2, 8], "GlobalAvgPool", "(N, C, spatial...)");
+        yield return Case(new GlobalMaxPool(), [2, 8], "GlobalMaxPool", "(N, C, spatial...)");
+        yield return Case(new Conv1d(3, 8, kernel: 5), [2, 4, 28], "Conv1d", "(N, 3, L)");
+        yield return Case(new Conv3d(3, 8, kernel: 5), [2, 3, 28, 28], "Conv3d", "(N, 3, D, H, W)");
+        yield return Case(new ConvTranspose2d(3, 8, kernel: 5), [2, 8, 28, 28], "ConvTranspose2d", "(N, 3, H, W)");
+        yield return Case(new DepthwiseConv2d(3, kernel: 3), [2, 4, 28, 28], "DepthwiseConv2d", "(N, 3, H, W)");
+        yield return Case(new MaxPool1d(2), [2, 3, 8, 8], "MaxPool1d", "(N, C, L)");
+        yield return Case(new AvgPool1d(2), [2, 3, 8, 8], "AvgPool1d", "(N, C, L)");
+        yield return Case(new Dropout2d(), [2, 3], "Dropout2d", "(N, C, spatial...)");
         yield return Case(new BatchNorm(4), [2, 3, 5, 5], "BatchNorm", "(N, 4, ...)");
         yield return Case(new PReLU(4), [2, 3, 5, 5], "PReLU", "(N, 4, ...)");
 
@@ -139,7 +165,16 @@ internal sealed class LayerTests
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new Conv2d(1, 1, kernel: 1, padding: -1));
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new Conv2d(1, 1, kernel: (1, 1, 1)));
         Assert.Throws<ArgumentException>(() => _ = new Conv2d(3, 4, kernel: 1, groups: 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new Conv2d(1, 1, kernel: 1, padding: new Padding(0, (0, -1))));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new DepthwiseConv2d(0, kernel: 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new DepthwiseConv2d(1, kernel: 1, multiplier: 0));
+        Assert.Throws<ArgumentException>(() => _ = new ConvTranspose2d(1, 1, kernel: 1, padding: Padding.Same));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new ConvTranspose2d(1, 1, kernel: 3, stride: (2, 1), outputPadding: 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new MaxPool2d(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new MaxPool1d(2, padding: -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new GaussianNoise(-1f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new GaussianNoise(float.PositiveInfinity));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new GaussianDropout(1f));
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new Linear(0, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new Dropout(1f));
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new Dropout(float.NaN));
@@ -159,5 +194,28 @@ internal sealed class LayerTests
         Assert.That(summary.Layers[2].MultiplyAdds, Is.EqualTo(4 * 36 * 4));
         Assert.That(summary.Parameters, Is.EqualTo(40 + 20 + 290));
         Assert.That(summary.MultiplyAdds, Is.EqualTo(4 * 36 * 9 + 4 * 36 * 4 + 288));
+    }
+
+    [Test]
+    public void Convolutions_count_their_multiplications()
+    {
+        var model = new Sequential(
+            new Conv2d(4, 6, kernel: (3, 2), groups: 2), new ConvTranspose2d(6, 4, kernel: 2, stride: 2, groups: 2), new DepthwiseConv2d(4, kernel: 3),
+            new MaxPool2d(2));
+        var counts = ModelSummary.Of(model, new Shape(4, 9, 8), batch: 2).Layers.Select(layer => layer.MultiplyAdds);
+        Assert.That(counts, Is.EqualTo(new[] { 2 * 6 * 7 * 7 * 2 * 6, 2 * 6 * 7 * 7 * 2 * 4, 2 * 4 * 12 * 12 * 9, 0 }));
+    }
+
+    [Test]
+    public void An_unpooling_needs_its_pooling_before_it()
+    {
+        var pool = new MaxPool2d(2);
+        var model = new Sequential(new MaxUnpool2d(pool), pool);
+        var graph = new Graph(training: false, "shapes");
+        var x = graph.Declare(DType.Float32, new Shape(1, 1, 4, 4), "input");
+        var error = Assert.Throws<InvalidOperationException>(() => model.Forward(x))!;
+        Assert.That(error.Message, Is.EqualTo("layer '0' (MaxUnpool2d): its pooling, layer '1' (MaxPool2d), must come before it in the same model."));
+        var wrong = Assert.Throws<ShapeException>(() => new Sequential(pool, new Conv2d(1, 2, kernel: 1), new MaxUnpool2d(pool)).Forward(x))!;
+        Assert.That(wrong.Message, Is.EqualTo("layer '2' (MaxUnpool2d): input is (1, 2, 2, 2), expected (1, 1, 2, 2), the output of layer '1' (MaxPool2d)"));
     }
 }
