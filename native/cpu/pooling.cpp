@@ -1,6 +1,5 @@
-// Max and average pooling over any channel layout, forward and backward.
-#include <cmath>
-#include <limits>
+// Max and average pooling over any channel layout, forward and backward, and what stands at given taps.
+#include "cpu/kernels/pooling.h"
 
 #include "cpu/candidates.h"
 
@@ -8,250 +7,137 @@ namespace dn::cpu {
 
 namespace {
 
-// Always three spatial axes; unused ones have extent 1.
-struct Geometry {
-  ChannelView x;
-  int64_t in[3], out[3], kernel[3], stride[3], begin[3];
-  bool padded_average = false;
-
-  int64_t window() const { return kernel[0] * kernel[1] * kernel[2]; }
-  int64_t planes() const { return x.batch * x.blocks; }
-  int64_t in_size() const { return in[0] * in[1] * in[2] * x.block; }
-  int64_t out_size() const { return out[0] * out[1] * out[2] * x.block; }
-};
-
-Geometry make_geometry(const dn_pooling_attributes& attributes, const Shape& large,
-                       const Shape& small, const LayoutRef& layout) {
-  Geometry g;
-  g.x = *channel_view(large, layout);
+PoolingParams make_params(const dn_pooling_attributes& attributes, const Shape& large,
+                          const Shape& small, const LayoutRef& layout) {
+  PoolingParams p;
+  const ChannelView view = *channel_view(large, layout);
+  p.planes = view.batch * view.blocks;
+  p.block = view.block;
   const int unused = 3 - attributes.spatial_rank;
   for (int i = 0; i < 3; ++i) {
     const int axis = i - unused;
-    g.in[i] = axis < 0 ? 1 : large[2 + axis];
-    g.out[i] = axis < 0 ? 1 : small[2 + axis];
-    g.kernel[i] = axis < 0 ? 1 : attributes.kernel[axis];
-    g.stride[i] = axis < 0 ? 1 : attributes.stride[axis];
-    g.begin[i] = axis < 0 ? 0 : attributes.padding_begin[axis];
+    p.in[i] = axis < 0 ? 1 : large[2 + axis];
+    p.out[i] = axis < 0 ? 1 : small[2 + axis];
+    p.kernel[i] = axis < 0 ? 1 : attributes.kernel[axis];
+    p.stride[i] = axis < 0 ? 1 : attributes.stride[axis];
+    p.begin[i] = axis < 0 ? 0 : attributes.padding_begin[axis];
   }
-  g.padded_average = attributes.mode == DN_POOLING_AVERAGE_PADDED;
-  return g;
+  p.count_padding = attributes.mode == DN_POOLING_AVERAGE_PADDED;
+  return p;
 }
 
-// Calls body(output position, first tap's coordinates) for every window of a plane.
+// Divides the rows of a result over the threads, each with its part of the scratch memory.
 template <typename Body>
-void for_windows(const Geometry& g, const Body& body) {
-  int64_t position = 0;
-  for (int64_t d = 0; d < g.out[0]; ++d)
-    for (int64_t p = 0; p < g.out[1]; ++p)
-      for (int64_t q = 0; q < g.out[2]; ++q, ++position) {
-        const int64_t start[3] = {d * g.stride[0] - g.begin[0], p * g.stride[1] - g.begin[1],
-                                  q * g.stride[2] - g.begin[2]};
-        body(position, start);
-      }
+void by_rows(const PoolingParams& p, int64_t rows, int threads, void* scratch, const Body& body) {
+  const size_t bytes = pooling_scratch_bytes(p);
+  parallel(threads, rows, p.planes * p.in_size(), [&](int64_t first, int64_t last) {
+    body(first, last, static_cast<char*>(scratch) + (size_t)omp_get_thread_num() * bytes);
+  });
 }
 
-// Calls body(tap, input position) for every tap of a window that lies inside the input.
-template <typename Body>
-void for_taps(const Geometry& g, const int64_t (&start)[3], const Body& body) {
-  for (int64_t t = 0; t < g.kernel[0]; ++t) {
-    const int64_t depth = start[0] + t;
-    if (depth < 0 || depth >= g.in[0]) continue;
-    for (int64_t r = 0; r < g.kernel[1]; ++r) {
-      const int64_t row = start[1] + r;
-      if (row < 0 || row >= g.in[1]) continue;
-      for (int64_t s = 0; s < g.kernel[2]; ++s) {
-        const int64_t column = start[2] + s;
-        if (column < 0 || column >= g.in[2]) continue;
-        body((t * g.kernel[1] + r) * g.kernel[2] + s, (depth * g.in[1] + row) * g.in[2] + column);
-      }
-    }
+// Where the taps of a window lie, seen from its first.
+struct TapPlaces {
+  struct Place {
+    int64_t depth, row, column;
+  };
+  std::vector<Place> places;
+
+  explicit TapPlaces(const PoolingParams& p) {
+    for (int64_t t = 0; t < p.kernel[0]; ++t)
+      for (int64_t r = 0; r < p.kernel[1]; ++r)
+        for (int64_t s = 0; s < p.kernel[2]; ++s) places.push_back({t, r, s});
   }
-}
+};
 
 template <typename Tap>
-void max_forward(const Geometry& g, const float* x, float* y, Tap* tap, int threads) {
-  const int64_t block = g.x.block;
-  parallel(threads, g.planes(), g.planes() * g.in_size(), [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane) {
-      const float* source = x + plane * g.in_size();
-      for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
-        const int64_t at = plane * g.out_size() + position * block;
-        float* best = y + at;
-        Tap* index = tap ? tap + at : nullptr;
-        bool first = true;
-        for_taps(g, start, [&](int64_t which, int64_t from) {
-          const float* value = source + from * block;
-          if (first) {
-            std::copy(value, value + block, best);
-            if (index) std::fill(index, index + block, (Tap)which);
-            first = false;
-            return;
-          }
-          for (int64_t c = 0; c < block; ++c) {
-            const bool wins = !(value[c] <= best[c]) && best[c] == best[c];
-            best[c] = wins ? value[c] : best[c];
-            if (index) index[c] = wins ? (Tap)which : index[c];
-          }
-        });
-      });
-    }
-  });
-}
-
-template <typename Tap>
-void max_backward(const Geometry& g, const float* dy, const Tap* tap, float* dx, int threads) {
-  const int64_t block = g.x.block;
-  parallel(threads, g.planes(), g.planes() * g.in_size(), [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane) {
-      float* target = dx + plane * g.in_size();
-      std::fill(target, target + g.in_size(), 0.0f);
-      for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
-        const int64_t at = plane * g.out_size() + position * block;
-        for (int64_t c = 0; c < block; ++c) {
-          const int64_t to = place_of(g, start, tap[at + c]);
-          if (to >= 0) target[to * block + c] += dy[at + c];
+void take(const PoolingParams& p, const TapPlaces& taps, const float* x, const Tap* tap, float* y,
+          int64_t first, int64_t last) {
+  const int64_t window = (int64_t)taps.places.size();
+  for (int64_t row = first; row < last; ++row) {
+    const int64_t plane = row / p.out[1] / p.out[0];
+    const int64_t depth = row / p.out[1] % p.out[0] * p.stride[0] - p.begin[0];
+    const int64_t line = row % p.out[1] * p.stride[1] - p.begin[1];
+    const float* const source = x + plane * p.in_size();
+    for (int64_t q = 0; q < p.out[2]; ++q)
+      for (int64_t c = 0; c < p.block; ++c) {
+        const int64_t at = (row * p.out[2] + q) * p.block + c;
+        const int64_t which = tap[at];
+        float value = 0;
+        if (which >= 0 && which < window) {
+          const TapPlaces::Place& place = taps.places[(size_t)which];
+          const int64_t z = depth + place.depth, h = line + place.row;
+          const int64_t w = q * p.stride[2] - p.begin[2] + place.column;
+          const bool inside =
+              z >= 0 && z < p.in[0] && h >= 0 && h < p.in[1] && w >= 0 && w < p.in[2];
+          if (inside) value = source[((z * p.in[1] + h) * p.in[2] + w) * p.block + c];
         }
-      });
-    }
-  });
-}
-
-// The place of a given tap in a plane; -1 where it names no element of the input.
-int64_t place_of(const Geometry& g, const int64_t (&start)[3], int64_t tap) {
-  int64_t at[3];
-  at[2] = start[2] + tap % g.kernel[2];
-  at[1] = start[1] + tap / g.kernel[2] % g.kernel[1];
-  at[0] = start[0] + tap / g.kernel[2] / g.kernel[1];
-  if (tap < 0 || tap >= g.window()) return -1;
-  for (int i = 0; i < 3; ++i)
-    if (at[i] < 0 || at[i] >= g.in[i]) return -1;
-  return (at[0] * g.in[1] + at[1]) * g.in[2] + at[2];
-}
-
-template <typename Tap>
-void tap_forward(const Geometry& g, const float* x, const Tap* tap, float* y, int threads) {
-  const int64_t block = g.x.block;
-  parallel(threads, g.planes(), g.planes() * g.out_size(), [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane) {
-      const float* source = x + plane * g.in_size();
-      for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
-        const int64_t at = plane * g.out_size() + position * block;
-        for (int64_t c = 0; c < block; ++c) {
-          const int64_t from = place_of(g, start, tap[at + c]);
-          y[at + c] = from < 0 ? 0.0f : source[from * block + c];
-        }
-      });
-    }
-  });
-}
-
-float divisor(const Geometry& g, const int64_t (&start)[3]) {
-  if (g.padded_average) return (float)g.window();
-  int64_t inside = 0;
-  for_taps(g, start, [&](int64_t, int64_t) { ++inside; });
-  return (float)inside;
-}
-
-void average_forward(const Geometry& g, const float* x, float* y, int threads) {
-  const int64_t block = g.x.block;
-  parallel(threads, g.planes(), g.planes() * g.in_size(), [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane) {
-      const float* source = x + plane * g.in_size();
-      for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
-        float* total = y + plane * g.out_size() + position * block;
-        std::fill(total, total + block, 0.0f);
-        for_taps(g, start, [&](int64_t, int64_t from) {
-          for (int64_t c = 0; c < block; ++c) total[c] += source[from * block + c];
-        });
-        const float count = divisor(g, start);
-        for (int64_t c = 0; c < block; ++c) total[c] /= count;
-      });
-    }
-  });
-}
-
-void average_backward(const Geometry& g, const float* dy, float* dx, int threads) {
-  const int64_t block = g.x.block;
-  parallel(threads, g.planes(), g.planes() * g.in_size(), [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane) {
-      float* target = dx + plane * g.in_size();
-      std::fill(target, target + g.in_size(), 0.0f);
-      for_windows(g, [&](int64_t position, const int64_t(&start)[3]) {
-        const float* gradient = dy + plane * g.out_size() + position * block;
-        const float share = 1.0f / divisor(g, start);
-        for_taps(g, start, [&](int64_t, int64_t to) {
-          for (int64_t c = 0; c < block; ++c) target[to * block + c] += gradient[c] * share;
-        });
-      });
-    }
-  });
+        y[at] = value;
+      }
+  }
 }
 
 KernelPlan plan_forward(const CompileView& view, const Operator& op) {
   const auto& attributes = op.attributes<dn_pooling_attributes>();
-  const int x = op.input(0), y = op.output(0), tap = op.output(1);
+  const int x = op.input(0), y = op.output(0);
+  const bool max = attributes.mode == DN_POOLING_MAX, given = attributes.mode == DN_POOLING_TAP;
   const LayoutRef layout = channel_layout(view, x);
   const Shape& small = view.tensor(y).shape;
-  const Geometry g = make_geometry(attributes, view.tensor(x).shape, small, layout);
+  const PoolingParams p = make_params(attributes, view.tensor(x).shape, small, layout);
   const int threads = device_of(view).threads();
   KernelPlan plan;
   plan.inputs = {{x, layout}};
   plan.outputs = {{y, like(layout, small)}};
-  if (attributes.mode == DN_POOLING_TAP) {
-    const DType dtype = view.tensor(op.input(1)).dtype;
-    plan.inputs.push_back({op.input(1), like(layout, small, dtype)});
-    plan.kernel = make_kernel([=](const Arguments& a) {
-      if (dtype == DN_DTYPE_U8)
-        tap_forward(g, in(a, 0), static_cast<const uint8_t*>(a.inputs[1]), out(a, 0), threads);
-      else
-        tap_forward(g, in(a, 0), static_cast<const int32_t*>(a.inputs[1]), out(a, 0), threads);
+  const int tap = given ? op.input(1) : max && op.has_output(1) ? op.output(1) : -1;
+  const DType dtype = tap < 0 ? DN_DTYPE_U8 : view.tensor(tap).dtype;
+  if (tap >= 0) (given ? plan.inputs : plan.outputs).push_back({tap, like(layout, small, dtype)});
+  if (given) {
+    plan.kernel = make_kernel([=, taps = TapPlaces(p)](const Arguments& a) {
+      parallel(threads, p.out_rows(), p.planes * p.out_size(), [&](int64_t first, int64_t last) {
+        if (dtype == DN_DTYPE_U8)
+          take(p, taps, in(a, 0), static_cast<const uint8_t*>(a.inputs[1]), out(a, 0), first, last);
+        else
+          take(p, taps, in(a, 0), static_cast<const int32_t*>(a.inputs[1]), out(a, 0), first, last);
+      });
     });
     return plan;
   }
-  if (attributes.mode != DN_POOLING_MAX) {
-    plan.kernel =
-        make_kernel([=](const Arguments& a) { average_forward(g, in(a, 0), out(a, 0), threads); });
-    return plan;
-  }
-  if (!op.has_output(1)) {
-    plan.kernel = make_kernel([=](const Arguments& a) {
-      max_forward<uint8_t>(g, in(a, 0), out(a, 0), nullptr, threads);
-    });
-    return plan;
-  }
-  plan.outputs.push_back({tap, like(layout, small, view.tensor(tap).dtype)});
-  const bool narrow = view.tensor(tap).dtype == DN_DTYPE_U8;
+  plan.scratch_bytes = (int64_t)pooling_scratch_bytes(p) * threads;
   plan.kernel = make_kernel([=](const Arguments& a) {
-    if (narrow)
-      max_forward(g, in(a, 0), out(a, 0), static_cast<uint8_t*>(a.outputs[1]), threads);
-    else
-      max_forward(g, in(a, 0), out(a, 0), static_cast<int32_t*>(a.outputs[1]), threads);
+    const PoolingForwardTable& table = DN_SELECT_ISA(pooling_forward);
+    by_rows(p, p.out_rows(), threads, a.scratch, [&](int64_t first, int64_t last, void* scratch) {
+      if (max)
+        table.max(p, in(a, 0), out(a, 0), tap < 0 ? nullptr : a.outputs[1],
+                  dtype == DN_DTYPE_U8 ? 1 : 4, first, last, scratch);
+      else
+        table.average(p, in(a, 0), out(a, 0), first, last, scratch);
+    });
   });
   return plan;
 }
 
 KernelPlan plan_backward(const CompileView& view, const Operator& op) {
   const auto& attributes = op.attributes<dn_pooling_attributes>();
-  const int dy = op.input(0), tap = op.input(1), dx = op.output(0);
+  const int dy = op.input(0), dx = op.output(0);
+  const bool max = attributes.mode == DN_POOLING_MAX;
   const Shape &large = view.tensor(dx).shape, &small = view.tensor(dy).shape;
   const LayoutRef layout = channel_layout(view, dy);
-  const Geometry g = make_geometry(attributes, large, small, like(layout, large));
+  const PoolingParams p = make_params(attributes, large, small, like(layout, large));
   const int threads = device_of(view).threads();
   KernelPlan plan;
   plan.inputs = {{dy, layout}};
   plan.outputs = {{dx, like(layout, large)}};
-  if (attributes.mode != DN_POOLING_MAX) {
-    plan.kernel =
-        make_kernel([=](const Arguments& a) { average_backward(g, in(a, 0), out(a, 0), threads); });
-    return plan;
-  }
-  plan.inputs.push_back({tap, like(layout, small, view.tensor(tap).dtype)});
-  const bool narrow = view.tensor(tap).dtype == DN_DTYPE_U8;
+  const DType dtype = max ? view.tensor(op.input(1)).dtype : DN_DTYPE_U8;
+  if (max) plan.inputs.push_back({op.input(1), like(layout, small, dtype)});
+  plan.scratch_bytes = (int64_t)pooling_scratch_bytes(p) * threads;
   plan.kernel = make_kernel([=](const Arguments& a) {
-    if (narrow)
-      max_backward(g, in(a, 0), static_cast<const uint8_t*>(a.inputs[1]), out(a, 0), threads);
-    else
-      max_backward(g, in(a, 0), static_cast<const int32_t*>(a.inputs[1]), out(a, 0), threads);
+    const PoolingBackwardTable& table = DN_SELECT_ISA(pooling_backward);
+    by_rows(p, p.in_rows(), threads, a.scratch, [&](int64_t first, int64_t last, void* scratch) {
+      if (max)
+        table.max(p, in(a, 0), a.inputs[1], dtype == DN_DTYPE_U8 ? 1 : 4, out(a, 0), first, last,
+                  scratch);
+      else
+        table.average(p, in(a, 0), out(a, 0), first, last, scratch);
+    });
   });
   return plan;
 }
