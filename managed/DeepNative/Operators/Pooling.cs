@@ -186,8 +186,8 @@ public static class Pooling
     // Zeros around the spatial axes.
     private static Value Padded(Value x, Shape begin, Shape end)
     {
-        if (begin == Fill(begin.Rank, 0) && end == begin) return x;
-        throw x.Graph.Mismatch("AvgPool", "no padding", $"{begin} and {end}", "an average that counts padding and rounds up is not offered yet");
+        var none = new Shape(0, 0);
+        return Pad.Constant(x, none.Concat(begin).ToArray(), none.Concat(end).ToArray());
     }
 
     private static int SpatialRank(string name, Value x)

@@ -50,8 +50,7 @@ def cases():
         yield pool("rounded up", (1, 3, 8, 6), kind, kernel_size=3, stride=2, ceil_mode=True)
         # The third window would begin in the padding behind the input, and is dropped.
         yield pool("rounded up, last dropped", (1, 2, 5, 4), kind, kernel_size=2, stride=[3, 3], padding=1, ceil_mode=True)
-        if kind == "max":
-            yield pool("rounded up, padded", (1, 2, 7, 8), kind, kernel_size=3, stride=2, padding=1, ceil_mode=True)
+        yield pool("rounded up, padded", (1, 2, 7, 8), kind, kernel_size=3, stride=2, padding=1, ceil_mode=True)
     for ceil_mode in (False, True):
         end = ", rounded up" if ceil_mode else ""
         yield pool(f"padding not counted{end}", (1, 2, 10), "average", kernel_size=3, stride=2, padding=1, count_include_pad=False, ceil_mode=ceil_mode)
