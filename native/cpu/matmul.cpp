@@ -19,6 +19,11 @@ Sizes sizes_of(const CompileView& view, int op) {
   const int rank = c.rank();
   Sizes s{c[rank - 2], c[rank - 1], a[a.rank() - (attributes.transpose_a ? 2 : 1)], 1};
   for (int axis = 0; axis < rank - 2; ++axis) s.batch *= c[axis];
+  // One B for all: the batch is more rows.
+  if (o.input_shape(1).rank() == 2 && !attributes.transpose_a) {
+    s.rows *= s.batch;
+    s.batch = 1;
+  }
   return s;
 }
 

@@ -7,22 +7,26 @@ public static class MatMul
 {
     /// <summary>
     /// a b, with either side transposed on request, plus a bias for each column. Leading dimensions are a
-    /// batch: equal on both sides, or absent on one side, which is then used for all.
+    /// batch and broadcast by NumPy's rule; a matrix beside a batch is used for all of it without a copy. A
+    /// vector is a row on the left and a column on the right, and the result lacks that axis.
     /// </summary>
-    /// <param name="a">(..., M, K), or (..., K, M) when transposed; float32.</param>
-    /// <param name="b">(..., K, N), or (..., N, K) when transposed; float32.</param>
+    /// <param name="a">(..., M, K), (..., K, M) when transposed, or (K); float32.</param>
+    /// <param name="b">(..., K, N), (..., N, K) when transposed, or (K); float32.</param>
     /// <param name="transposeA">Whether a is stored transposed.</param>
     /// <param name="transposeB">Whether b is stored transposed: a linear layer's weight (out, in).</param>
     /// <param name="bias">(N), added to each row; null: none.</param>
-    /// <returns>(..., M, N).</returns>
-    /// <exception cref="ShapeException">The shapes do not fit.</exception>
+    /// <returns>(..., M, N); without M where a is a vector, without N where b is one.</returns>
+    /// <exception cref="ShapeException">The shapes do not fit, or a vector is to be transposed.</exception>
     public static Value Multiply(Value a, Value b, bool transposeA = false, bool transposeB = false, Value? bias = null)
     {
         ArgumentNullException.ThrowIfNull(a);
         ArgumentNullException.ThrowIfNull(b);
         var graph = a.Graph;
-        CheckMatrix("a", a);
-        CheckMatrix("b", b);
+        CheckOperand("a", a, transposeA);
+        CheckOperand("b", b, transposeB);
+        var (row, column) = (a.Shape.Rank == 1, b.Shape.Rank == 1);
+        if (row) a = Reshape.Unsqueeze(a, 0);
+        if (column) b = Reshape.Unsqueeze(b, 1);
         var (rows, depthA) = Sides(a.Shape, transposeA);
         var (depthB, columns) = Sides(b.Shape, transposeB);
         if (depthA != depthB)
@@ -32,13 +36,12 @@ public static class MatMul
                 $"input has {depthA} features, expected {depthB}; input is {Text(a, transposeA)}, weight {Text(b, transposeB)}");
         }
 
-        var batchA = a.Shape.Until(a.Shape.Rank - 2);
-        var batchB = b.Shape.Until(b.Shape.Rank - 2);
-        if (batchA != batchB && batchA.Rank > 0 && batchB.Rank > 0)
+        var (batchA, batchB) = (a.Shape.Until(a.Shape.Rank - 2), b.Shape.Until(b.Shape.Rank - 2));
+        if (!Shape.TryBroadcast(batchA, batchB, out var batch))
         {
             throw graph.Mismatch(
                 MatMulNode.Title, batchA.ToString(), batchB.ToString(),
-                $"leading dimensions {batchA} and {batchB} differ; a is {a.Shape}, b is {b.Shape}");
+                $"leading dimensions {batchA} and {batchB} do not broadcast; a is {a.Shape}, b is {b.Shape}");
         }
 
         if (bias is not null)
@@ -47,19 +50,38 @@ public static class MatMul
             graph.CheckShape(MatMulNode.Title, "bias", bias, new Shape(columns));
         }
 
-        var shape = (batchA.Rank > 0 ? batchA : batchB).Concat(new Shape(rows, columns));
-        return graph.Add(new MatMulNode(a, b, bias, transposeA, transposeB, shape)).Outputs[0];
+        // The engine takes equal batches, or one side without any.
+        if (batchA != batchB)
+        {
+            a = ToBatch(a, batch);
+            b = ToBatch(b, batch);
+            batch = a.Shape.Rank > 2 ? a.Shape.Until(a.Shape.Rank - 2) : b.Shape.Until(b.Shape.Rank - 2);
+        }
 
-        void CheckMatrix(string operand, Value value)
+        var product = graph.Add(new MatMulNode(a, b, bias, transposeA, transposeB, batch.Concat(new Shape(rows, columns)))).Outputs[0];
+        Shape.TryBroadcast(batchA, batchB, out batch);
+        if (!row) batch = batch.Concat(new Shape(rows));
+        return Reshape.To(product, column ? batch : batch.Concat(new Shape(columns)));
+
+        void CheckOperand(string operand, Value value, bool transposed)
         {
             graph.CheckDType(MatMulNode.Title, operand, value, DType.Float32);
-            if (value.Shape.Rank < 2)
+            var least = transposed ? 2 : 1;
+            if (value.Shape.Rank < least)
             {
                 throw graph.Mismatch(
-                    MatMulNode.Title, "rank 2 or more", $"rank {value.Shape.Rank}",
-                    $"{operand} has rank {value.Shape.Rank}, expected 2 or more; {operand} is {value.Shape}");
+                    MatMulNode.Title, $"rank {least} or more", $"rank {value.Shape.Rank}",
+                    $"{operand} has rank {value.Shape.Rank}, expected {least} or more; {operand} is {value.Shape}");
             }
         }
+    }
+
+    // A matrix where it is the same for the whole batch, which then needs no copies; else one for each.
+    private static Value ToBatch(Value value, Shape batch)
+    {
+        var rank = value.Shape.Rank - 2;
+        var matrix = value.Shape.From(rank);
+        return value.Shape.Until(rank).Count == 1 ? Reshape.To(value, matrix) : Pointwise.Expand(value, batch.Concat(matrix));
     }
 
     private static (long Rows, long Columns) Sides(Shape shape, bool transposed)

@@ -30,6 +30,23 @@ internal sealed class MatMulCases : IOperatorCases
                 yield return Case([], [3], 2, 4, 5, ta, tb, hasBias: false);
             }
 
+            foreach (var (a, b) in new (Shape, Shape)[]
+            {
+                ([1, 3, 4], [5, 4, 2]), ([5, 3, 4], [1, 4, 2]), ([2, 1, 3, 4], [5, 4, 2]), ([2, 3, 3, 4], [3, 4, 2]), ([3, 3, 4], [2, 1, 4, 2]),
+                ([1, 1, 3, 4], [1, 4, 2]), ([1, 3, 4], [4, 2]), ([4], [4, 2]), ([3, 4], [4]), ([4], [4]), ([2, 3, 4], [4]), ([4], [2, 4, 3]), ([0, 3, 4], [4, 2]),
+                ([2, 1, 3, 4], [1, 0, 4, 2]), ([1], [1, 1]), ([2, 5, 16, 24], [24, 32]),
+            })
+            {
+                yield return new OperatorCase($"{a} {b}", builder =>
+                {
+                    builder.MayBeZero = a.Count == 0 || b.Count == 0;
+                    return Sized(builder, 32, MatMul.Multiply(builder.Input(a), builder.Input(b)));
+                });
+            }
+
+            yield return new OperatorCase("a batch of transposed matrices by one transposed", b =>
+                Sized(b, 32, MatMul.Multiply(b.Input([2, 4, 3]), b.Input([1, 5, 4]), transposeA: true, transposeB: true, bias: b.Input([5]))));
+            yield return new OperatorCase("linear of a batch, relu", b => Sized(b, 32, Activations.Relu(MatMul.Multiply(b.Input([3, 2, 20]), b.Input([9, 20]), transposeB: true, bias: b.Input([9])))));
             yield return new OperatorCase("linear, relu", b => Sized(b, 20, Activations.Relu(Linear(b, 6, 20, 9))));
             yield return new OperatorCase("linear, sigmoid, times a third", b => Sized(b, 20, Pointwise.Sigmoid(Linear(b, 6, 20, 9)) * b.Input([6, 9])));
             yield return new OperatorCase("linear, plus a row", b => Sized(b, 20, Linear(b, 6, 20, 9) + b.Input([9])));
@@ -45,8 +62,10 @@ internal sealed class MatMulCases : IOperatorCases
     public static IEnumerable<BadCase> BadCases =>
     [
         new("depths differ", "input has 5 features, expected 6; input is (4, 5), weight (3, 6) transposed", b => MatMul.Multiply(b.Input([4, 5]), b.Input([3, 6]), transposeB: true)),
-        new("a vector", "a has rank 1, expected 2 or more; a is (5)", b => MatMul.Multiply(b.Input([5]), b.Input([5, 3]))),
-        new("batches differ", "leading dimensions (2) and (3) differ", b => MatMul.Multiply(b.Input([2, 4, 5]), b.Input([3, 5, 6]))),
+        new("a number", "a has rank 0, expected 1 or more; a is ()", b => MatMul.Multiply(b.Input([]), b.Input([5, 3]))),
+        new("a transposed vector", "b has rank 1, expected 2 or more; b is (5)", b => MatMul.Multiply(b.Input([3, 5]), b.Input([5]), transposeB: true)),
+        new("a vector of another length", "input has 4 features, expected 5", b => MatMul.Multiply(b.Input([4]), b.Input([5, 3]))),
+        new("batches differ", "leading dimensions (2) and (3) do not broadcast", b => MatMul.Multiply(b.Input([2, 4, 5]), b.Input([3, 5, 6]))),
         new("bias of another length", "bias is (4), expected (3)", b => MatMul.Multiply(b.Input([4, 5]), b.Input([5, 3]), bias: b.Input([4]))),
         new("integers", "a is Int32, expected Float32", b => MatMul.Multiply(b.Indices(DType.Int32, [4, 5], 3), b.Input([5, 3]))),
     ];
