@@ -54,6 +54,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/depthwise_convolution.cu
   kernels/direct_convolution.cu
   kernels/gather.cu
+  kernels/gather_along.cu
   kernels/gemm.cu
   kernels/gemm_bf16.cu
   kernels/gemm_expression.cu
@@ -73,6 +74,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/random.cu
   kernels/recurrent.cu
   kernels/reduce.cu
+  kernels/scatter_add.cu
   kernels/softmax.cu
   kernels/softmax_cross_entropy.cu)
 foreach(list DN_CUDA_HOST_SOURCES DN_CUDA_LAUNCHER_SOURCES DN_CUDA_KERNEL_SOURCES)

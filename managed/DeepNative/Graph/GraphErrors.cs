@@ -39,4 +39,15 @@ internal static class GraphErrors
                 $"{operand} is {value.DType}, expected {expected}; {operand} is {value.Shape}");
         }
     }
+
+    /// <summary>Checks that a value has an axis.</summary>
+    public static void CheckAxis(this Graph graph, string operatorName, Value value, int axis)
+    {
+        if (axis < 0 || axis >= value.Shape.Rank)
+        {
+            throw graph.Mismatch(
+                operatorName, $"an axis from 0 to {value.Shape.Rank - 1}", $"axis {axis}",
+                $"axis {axis} does not exist; input is {value.Shape}");
+        }
+    }
 }

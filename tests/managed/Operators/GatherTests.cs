@@ -33,9 +33,46 @@ internal sealed class GatherCases : IOperatorCases
             });
             yield return new OperatorCase("rows of a computed table", b =>
             {
-                b.HasDerivative = false;
+                b.ReductionLength = 1;
                 return Activations.Relu(Gather.Rows(b.Input([5, 4]) * 2f, b.Indices(DType.Int32, [6], 5))) + 1f;
             });
+            foreach (var padding in new[] { -1, 0, 2 })
+            {
+                yield return Table([5, 3], 9, padding);
+                yield return Sums([5, 3], 9, padding);
+            }
+
+            yield return Table([1, 1], 1, -1);
+            yield return Table([300, 2], 700, 7);  // more indices than places of one block
+            yield return Table([3, 2, 5], 4, 1);
+            yield return Table([4], 6, -1);
+            yield return Table([10, 70], 40, -1);
+            yield return Table([2, 300], 33, 0);
+            yield return Table([6, 3], 0, -1);
+            yield return Table([6, 0], 4, -1);
+            yield return Sums([5000, 3], 7, -1);
+            yield return new OperatorCase("one row takes all", b =>
+            {
+                b.ReductionLength = 600;
+                b.MayBeZero = true;
+                return Gather.ScatterAddRows(b.Input([600, 2]), b.Given(DType.Int32, [600], new double[600]), 3);
+            });
+            foreach (var dtype in _dataTypes) yield return AlongOf(dtype, [4, 5, 3], 1, 7);
+            foreach (var axis in new[] { 0, 1, 2 })
+            {
+                yield return AlongOf(DType.Float32, [4, 5, 3], axis, 2);
+                yield return AlongSums([4, 5, 3], axis, 6);
+            }
+
+            yield return AlongOf(DType.Float32, [1], 0, 1);
+            yield return AlongOf(DType.Float32, [9], 0, 30);
+            yield return AlongOf(DType.Float32, [3, 1, 17], 1, 4);
+            yield return AlongOf(DType.Float32, [2, 400], 1, 500);
+            yield return AlongOf(DType.Float32, [40, 33], 0, 50);
+            yield return AlongOf(DType.Float32, [3, 5], 1, 0);
+            yield return AlongOf(DType.Float32, [0, 5], 1, 3);
+            yield return AlongSums([3, 0], 1, 4);
+            yield return AlongSums([2, 700], 1, 900);
         }
     }
 
@@ -46,6 +83,15 @@ internal sealed class GatherCases : IOperatorCases
         new("one number", "the table is one number", b => Gather.Rows(b.Input([]), b.Indices(DType.Int32, [4], 1))),
         new("a position of another shape", "position is (1), expected ()", b => Next(b, b.Indices(DType.Int64, [1], 2), 2)),
         new("a position of another type", "position is Int32, expected Int64", b => Next(b, b.Indices(DType.Int32, [], 2), 2)),
+        new("no such padding index", "the padding index 3 is no row of the table (3, 2)", b => Gather.Rows(b.Input([3, 2]), b.Indices(DType.Int32, [4], 3), 3)),
+        new("sums of whole numbers", "source is Int32, expected Float32", b => Gather.ScatterAddRows(b.Indices(DType.Int32, [4], 3), b.Indices(DType.Int32, [4], 3), 3)),
+        new("sums of a number", "the source is one number", b => Gather.ScatterAddRows(b.Input([]), b.Indices(DType.Int32, [4], 3), 3)),
+        new("sums by other indices", "indices is (3), expected (4)", b => Gather.ScatterAddRows(b.Input([4, 2]), b.Indices(DType.Int32, [3], 3), 3)),
+        new("no such axis", "axis 2 does not exist; input is (3, 2)", b => Gather.Along(b.Input([3, 2]), b.Indices(DType.Int32, [3, 2], 2), 2)),
+        new("indices of another rank", "indices has rank 1, expected 2", b => Gather.Along(b.Input([3, 2]), b.Indices(DType.Int32, [3], 2), 1)),
+        new("indices of another extent", "indices is (4, 5), expected (3, 5)", b => Gather.Along(b.Input([3, 2]), b.Indices(DType.Int32, [4, 5], 2), 1)),
+        new("indices of another type", "indices is Int64, expected Int32", b => Gather.Along(b.Input([3, 2]), b.Indices(DType.Int64, [3, 2], 2), 1)),
+        new("sums along by other indices", "indices is (3, 2), expected (3, 4)", b => Gather.ScatterAddAlong(b.Input([3, 4]), b.Indices(DType.Int32, [3, 2], 2), 1, 5)),
         new("too many rows", "5 rows are asked for, but indices are (4)", b => Next(b, b.Indices(DType.Int64, [], 1), 5)),
     ];
 
@@ -55,8 +101,57 @@ internal sealed class GatherCases : IOperatorCases
         Shape shape = [random.Next(1, 9), .. Enumerable.Range(0, random.Next(0, 4)).Select(_ => (long)random.Next(1, 6))];
         var length = random.Next(1, 20);
         var position = random.Next(length);
-        return random.Next(2) == 0 ? Rows(dtype, shape, length) : Next(dtype, shape, length, position, random.Next(0, length - position + 1));
+        return random.Next(6) switch
+        {
+            0 => Rows(dtype, shape, length),
+            1 => Next(dtype, shape, length, position, random.Next(0, length - position + 1)),
+            2 => Table(shape, length, random.Next(-1, (int)shape[0])),
+            3 => Sums(shape, length, random.Next(-1, (int)shape[0])),
+            4 => AlongOf(DType.Float32, shape, random.Next(shape.Rank), length),
+            _ => AlongSums(shape, random.Next(shape.Rank), random.Next(1, 9)),
+        };
     }
+
+    private static OperatorCase Table(Shape shape, long count, int padding) => new($"{count} rows of a table {shape} without {padding}", b =>
+    {
+        b.MayBeZero = true;
+
+        // A square, so that there is a second derivative; the padding row's gradient is 0 by decree, not by nature.
+        var table = b.Input(shape, differentiable: padding < 0);
+        var rows = Gather.Rows(table, b.Indices(DType.Int32, [count], (int)shape[0]), padding);
+        return padding < 0 ? rows * rows : rows;
+    });
+
+    private static OperatorCase Sums(Shape shape, long count, int padding) => new($"{count} rows added to {shape} without {padding}", b =>
+    {
+        b.ReductionLength = count;
+        b.MayBeZero = true;
+        var sums = Gather.ScatterAddRows(b.Input(shape.With(0, count)), b.Indices(DType.Int32, [count], (int)shape[0]), shape[0], padding);
+        return sums * sums;
+    });
+
+    private static OperatorCase AlongOf(DType dtype, Shape shape, int axis, long count) => new($"{count} of {dtype} {shape} along {axis}", b =>
+    {
+        b.MayBeZero = true;
+        var indices = b.Indices(DType.Int32, shape.With(axis, count), (int)shape[axis]);
+        if (dtype != DType.Float32)
+        {
+            b.ReductionLength = 0;
+            b.HasDerivative = false;
+            return Gather.Along(b.Indices(dtype, shape, 120), indices, axis);
+        }
+
+        var y = Gather.Along(b.Input(shape), indices, axis);
+        return y * y;
+    });
+
+    private static OperatorCase AlongSums(Shape source, int axis, long extent) => new($"{source} added to {extent} along {axis}", b =>
+    {
+        b.ReductionLength = source[axis];
+        b.MayBeZero = true;
+        var sums = Gather.ScatterAddAlong(b.Input(source), b.Indices(DType.Int32, source, (int)extent), axis, extent);
+        return sums * sums;
+    });
 
     private static Value Next(CaseBuilder b, Value position, long count) =>
         Gather.Next(b.Input([3, 2]), b.Indices(DType.Int32, [4], 3), position, count, advance: true);
@@ -108,12 +203,54 @@ internal sealed class GatherTests : OperatorTests<GatherCases>
     }
 
     [Test]
-    public void The_table_has_no_gradient_yet()
+    public void A_table_at_a_position_has_no_gradient()
     {
         var b = new CaseBuilder(device: null);
         var x = b.Input([3, 2]);
-        var y = Reduce.Sum(Gather.Rows(x, b.Indices(DType.Int32, [4], 3)));
+        var y = Reduce.Sum(Gather.Next(x, b.Indices(DType.Int32, [4], 3), b.Given(DType.Int64, [], [0]), 2, advance: true));
         Assert.That(() => b.Graph.Gradients(y, [x]), Throws.TypeOf<NotSupportedException>().With.Message.Contains("Gather"));
+    }
+
+    [Test]
+    public void Sums_and_elements_name_an_index_outside_their_range(
+        [ValueSource(typeof(TestDevices), nameof(TestDevices.Names))] string name, [Values(3, -1, int.MaxValue)] int index)
+    {
+        var device = TestDevices.Get(name);
+        foreach (var (text, apply) in new (string, Func<Value, Value, Value>)[]
+        {
+            ($"index {index} of row 2 is outside the rows 0 to 2", (x, i) => Gather.ScatterAddRows(x, i, 3)),
+            ($"index {index} of element 2 is outside 0 to 2", (x, i) => Gather.Along(x, i, 0)),
+            ($"index {index} of element 2 is outside 0 to 2", (x, i) => Gather.ScatterAddAlong(Reshape.To(Pointwise.Cast(i, DType.Float32), i.Shape), i, 0, 3)),
+        })
+        {
+            var graph = new Graph(training: false);
+            using var x = new Tensor(device, DType.Float32, text.Contains("row") ? [5, 2] : [3]);
+            using var indices = new Tensor(device, DType.Int32, [5]);
+            var y = apply(graph.Bind(x, "x"), graph.Bind(indices, "indices"));
+            using var result = new Tensor(device, DType.Float32, y.Shape);
+            graph.Store(y, result);
+            using var program = graph.Compile(device);
+            indices.Write<int>([0, 1, index, index, 2]);
+            var error = Assert.Throws<DeepNativeException>(() =>
+            {
+                program.Run();
+                device.Synchronize();
+            })!;
+            Assert.That(error.Message, Does.Contain(text));
+            indices.Write<int>([0, 1, 1, 0, 2]);
+            program.Run();
+            device.Synchronize();
+        }
+    }
+
+    [Test]
+    public void A_padding_row_gets_no_gradient()
+    {
+        var b = new CaseBuilder(device: null);
+        var x = b.Given(DType.Float32, [3], [5, 6, 7]);
+        var y = Reduce.Sum(Gather.Rows(x, b.Given(DType.Int32, [4], [1, 2, 1, 1], differentiable: false), paddingIndex: 1));
+        b.Store("gradient", b.Graph.Gradients(y, [x])[0]);
+        Assert.That(OperatorChecks.Run(b.Graph.Nodes, b)["gradient"], Is.EqualTo(new[] { 0.0, 0, 1 }));
     }
 
     [Test]

@@ -100,5 +100,157 @@ TEST(GatherFaults, AreNamedAndChangeNothingElse) {
   }
 }
 
+struct ScatterCase {
+  int64_t rows, count, width;
+  int32_t padding;
+  int multiprocessors;
+};
+
+class ScatterRows : public ::testing::TestWithParam<ScatterCase> {};
+
+// Float sums in ascending order have one value, whatever the grid.
+TEST_P(ScatterRows, AddInAscendingOrder) {
+  const ScatterCase& c = GetParam();
+  std::mt19937 random(3);
+  std::vector<int32_t> list((size_t)c.count);
+  for (int32_t& index : list) index = (int32_t)(random() % (unsigned)c.rows);
+  const auto gradient = random_floats((size_t)(c.count * c.width), 5);
+  std::vector<float> expected((size_t)(c.rows * c.width));
+  for (int64_t i = 0; i < c.count; ++i)
+    for (int64_t j = 0; j < c.width && list[(size_t)i] != c.padding; ++j)
+      expected[(size_t)(list[(size_t)i] * c.width + j)] += gradient[(size_t)(i * c.width + j)];
+  TypedArray<float> x(gradient), y((size_t)(c.rows * c.width));
+  TypedArray<int32_t> indices(list);
+  TypedArray<unsigned long long> fault(std::vector<unsigned long long>{kNoFault});
+  ScatterRowsParams p;
+  p.gradient = x.data();
+  p.indices = indices.data();
+  p.y = y.data();
+  p.rows = c.rows;
+  p.count = c.count;
+  p.width = c.width;
+  p.padding = c.padding;
+  p.multiprocessors = c.multiprocessors;
+  p.bad_index = fault.data();
+  scatter_rows(nullptr, p);
+  EXPECT_EQ(y.read(), expected);
+  EXPECT_EQ(fault.read()[0], kNoFault);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ScatterRows,
+    ::testing::Values(ScatterCase{10, 40, 16, -1, 1}, ScatterCase{10, 40, 16, 3, 100},
+                      ScatterCase{1, 5000, 3, -1, 4},  // one row, many chunks
+                      ScatterCase{3, 2100, 1, 0, 4}, ScatterCase{50, 7, 300, -1, 1},
+                      ScatterCase{9000, 5, 1, -1, 1},  // more than one range
+                      ScatterCase{70, 33, 257, 69, 8}, ScatterCase{4, 0, 5, -1, 2},
+                      ScatterCase{4, 5, 0, -1, 2}));
+
+struct AlongCase {
+  int64_t outer, extent, count, inner;
+  int multiprocessors;
+};
+
+class GatherAlong : public ::testing::TestWithParam<AlongCase> {};
+
+TEST_P(GatherAlong, AndItsSums) {
+  const AlongCase& c = GetParam();
+  std::mt19937 random(9);
+  std::vector<int32_t> list((size_t)(c.outer * c.count * c.inner));
+  for (int32_t& index : list) index = (int32_t)(random() % (unsigned)c.extent);
+  const auto large = random_floats((size_t)(c.outer * c.extent * c.inner), 1);
+  const auto small = random_floats(list.size(), 2);
+  std::vector<float> taken(list.size()), sums(large.size());
+  for (size_t place = 0; place < list.size(); ++place) {
+    const auto o = (int64_t)place / (c.count * c.inner), j = (int64_t)place % c.inner;
+    const auto element = (size_t)((o * c.extent + list[place]) * c.inner + j);
+    taken[place] = large[element];
+    sums[element] += small[place];
+  }
+  TypedArray<float> x(large), y(list.size()), gradient(small), grad_input(large.size());
+  TypedArray<int32_t> indices(list);
+  TypedArray<unsigned long long> fault(std::vector<unsigned long long>{kNoFault});
+  AlongParams p;
+  p.x = x.data();
+  p.indices = indices.data();
+  p.y = y.data();
+  p.outer = c.outer;
+  p.extent = c.extent;
+  p.count = c.count;
+  p.inner = c.inner;
+  p.multiprocessors = c.multiprocessors;
+  p.bad_index = fault.data();
+  gather_along(nullptr, p);
+  EXPECT_EQ(y.read(), taken);
+  p.x = gradient.data();
+  p.y = grad_input.data();
+  scatter_along(nullptr, p);
+  EXPECT_EQ(grad_input.read(), sums);
+  EXPECT_EQ(fault.read()[0], kNoFault);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, GatherAlong,
+                         ::testing::Values(AlongCase{3, 7, 4, 5, 1}, AlongCase{1, 9, 30, 1, 64},
+                                           AlongCase{2, 300, 500, 1, 4}, AlongCase{1, 5, 9, 300, 2},
+                                           AlongCase{4, 100, 3, 33, 1},
+                                           AlongCase{1, 9000, 20, 1, 1}, AlongCase{0, 3, 4, 5, 1},
+                                           AlongCase{2, 3, 0, 5, 1}));
+
+TEST(GatherAlongElements, OfEverySize) {
+  const std::vector<uint8_t> bytes{1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+                                   13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24};
+  const std::vector<int32_t> list{2, 0, 0, 1};
+  TypedArray<int32_t> indices(list);
+  TypedArray<unsigned long long> fault(std::vector<unsigned long long>{kNoFault});
+  for (const int size : {1, 2, 4, 8}) {
+    TypedArray<uint64_t> x(3), y(4);  // aligned for all
+    expect_ok(cudaMemcpy(x.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
+    AlongParams p;
+    p.x = x.data();
+    p.indices = indices.data();
+    p.y = y.data();
+    p.extent = 3;
+    p.count = 4;
+    p.element_bytes = size;
+    p.bad_index = fault.data();
+    gather_along(nullptr, p);
+    std::vector<uint8_t> found((size_t)(4 * size));
+    (void)y.read();
+    expect_ok(cudaMemcpy(found.data(), y.data(), found.size(), cudaMemcpyDeviceToHost));
+    for (size_t i = 0; i < list.size(); ++i)
+      EXPECT_EQ(
+          0, std::memcmp(&found[i * (size_t)size], &bytes[(size_t)(list[i] * size)], (size_t)size));
+  }
+  EXPECT_EQ(fault.read()[0], kNoFault);
+}
+
+TEST(GatherFaults, OfSumsAreNamedAndCountNothing) {
+  TypedArray<float> gradient(std::vector<float>{1, 2, 4, 8, 16}), y(3);
+  TypedArray<int32_t> indices(std::vector<int32_t>{0, 2, 3, -1, 0});
+  TypedArray<unsigned long long> fault(std::vector<unsigned long long>{kNoFault});
+  ScatterRowsParams rows;
+  rows.gradient = gradient.data();
+  rows.indices = indices.data();
+  rows.y = y.data();
+  rows.rows = 3;
+  rows.count = 5;
+  rows.width = 1;
+  rows.bad_index = fault.data();
+  scatter_rows(nullptr, rows);
+  EXPECT_EQ(y.read(), (std::vector<float>{17, 0, 2}));
+  EXPECT_EQ(fault.read()[0], (2ull << 32) | 3u);
+  fault.write({kNoFault});
+  AlongParams along;
+  along.x = gradient.data();
+  along.indices = indices.data();
+  along.y = y.data();
+  along.extent = 3;
+  along.count = 5;
+  along.bad_index = fault.data();
+  scatter_along(nullptr, along);
+  EXPECT_EQ(y.read(), (std::vector<float>{17, 0, 2}));
+  EXPECT_EQ(fault.read()[0], (2ull << 32) | 3u);
+}
+
 }  // namespace
 }  // namespace dn::cuda

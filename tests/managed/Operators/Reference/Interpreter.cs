@@ -45,6 +45,9 @@ internal sealed class Interpreter
         [typeof(PadBackwardNode)] = (run, node) => ReferenceMove.Run(run, (PadBackwardNode)node),
         [typeof(ConcatNode)] = (run, node) => ReferenceMove.Run(run, (ConcatNode)node),
         [typeof(TransposeNode)] = (run, node) => ReferenceMove.Run(run, (TransposeNode)node),
+        [typeof(GatherRowsBackwardNode)] = (run, node) => ReferenceGather.Run(run, (GatherRowsBackwardNode)node),
+        [typeof(GatherAlongNode)] = (run, node) => ReferenceGather.Run(run, (GatherAlongNode)node),
+        [typeof(GatherAlongBackwardNode)] = (run, node) => ReferenceGather.Run(run, (GatherAlongBackwardNode)node),
         [typeof(ImageDecodeNode)] = (run, node) => ReferenceImageDecode.Run(run, (ImageDecodeNode)node),
         [typeof(OptimizerNode)] = (run, node) => ReferenceOptimizer.Run(run, (OptimizerNode)node),
     };
