@@ -7,6 +7,7 @@ set(DN_CUDA_HOST_SOURCES
   convolution.cpp
   convolution_view.cpp
   ctc_loss.cpp
+  cumulative_sum.cpp
   device.cpp
   epilogue.cpp
   expression.cpp
@@ -26,10 +27,12 @@ set(DN_CUDA_HOST_SOURCES
   random.cpp
   recurrent.cpp
   reduce.cpp
+  resize.cpp
   runner.cpp
   slice.cpp
   small_convolution.cpp
   softmax.cpp
+  top_k.cpp
   transfer.cpp
   transpose.cpp
   vendor/convolution_candidates.cpp
@@ -51,6 +54,7 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/column_sum.cu
   kernels/concat.cu
   kernels/ctc_loss.cu
+  kernels/cumulative_sum.cu
   kernels/depthwise_convolution.cu
   kernels/direct_convolution.cu
   kernels/gather.cu
@@ -74,9 +78,11 @@ set(DN_CUDA_KERNEL_SOURCES
   kernels/random.cu
   kernels/recurrent.cu
   kernels/reduce.cu
+  kernels/resize.cu
   kernels/scatter_add.cu
   kernels/softmax.cu
-  kernels/softmax_cross_entropy.cu)
+  kernels/softmax_cross_entropy.cu
+  kernels/top_k.cu)
 foreach(list DN_CUDA_HOST_SOURCES DN_CUDA_LAUNCHER_SOURCES DN_CUDA_KERNEL_SOURCES)
   list(TRANSFORM ${list} PREPEND ${CMAKE_SOURCE_DIR}/native/cuda/)
 endforeach()

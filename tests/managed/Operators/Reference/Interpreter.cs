@@ -48,6 +48,10 @@ internal sealed class Interpreter
         [typeof(GatherRowsBackwardNode)] = (run, node) => ReferenceGather.Run(run, (GatherRowsBackwardNode)node),
         [typeof(GatherAlongNode)] = (run, node) => ReferenceGather.Run(run, (GatherAlongNode)node),
         [typeof(GatherAlongBackwardNode)] = (run, node) => ReferenceGather.Run(run, (GatherAlongBackwardNode)node),
+        [typeof(TopKNode)] = (run, node) => ReferenceTopK.Run(run, (TopKNode)node),
+        [typeof(CumulativeSumNode)] = (run, node) => ReferenceCumulativeSum.Run(run, (CumulativeSumNode)node),
+        [typeof(ResizeNode)] = (run, node) => ReferenceResize.Run(run, (ResizeNode)node),
+        [typeof(ResizeBackwardNode)] = (run, node) => ReferenceResize.Run(run, (ResizeBackwardNode)node),
         [typeof(ImageDecodeNode)] = (run, node) => ReferenceImageDecode.Run(run, (ImageDecodeNode)node),
         [typeof(OptimizerNode)] = (run, node) => ReferenceOptimizer.Run(run, (OptimizerNode)node),
     };
