@@ -94,7 +94,10 @@ public static class Pointwise
     /// <returns>The broadcast shape.</returns>
     public static Value NotEqual(Value left, Value right) => Binary(nameof(NotEqual), Opcode.Ne, left, right);
 
-    /// <summary>condition != 0 ? left : right, element by element; the condition has no gradient.</summary>
+    /// <summary>
+    /// condition != 0 ? left : right, element by element (elsewhere called "where"; NaN counts as true). The
+    /// gradient goes to the side that was taken and is 0 on the other; the condition has none.
+    /// </summary>
     /// <param name="condition">Any shape.</param>
     /// <param name="left">A shape that broadcasts with it.</param>
     /// <param name="right">A shape that broadcasts with both.</param>
@@ -104,6 +107,26 @@ public static class Pointwise
         ArgumentNullException.ThrowIfNull(condition);
         var expression = Compose(3, (e, x) => [e.Select(x[0], x[1], x[2])]);
         return PointwiseNode.Create(condition.Graph, nameof(Select), expression, [condition, left, right]);
+    }
+
+    /// <summary>
+    /// x inside [low, high], else the nearer end; NaN stays NaN. The gradient is 1 from end to end, both included, and 0
+    /// outside.
+    /// </summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="low">The least result.</param>
+    /// <param name="high">The largest result, not below <paramref name="low"/>.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The ends are NaN or in the wrong order.</exception>
+    public static Value Clip(Value x, float low = float.NegativeInfinity, float high = float.PositiveInfinity)
+    {
+        if (!(low <= high)) throw new ArgumentOutOfRangeException(nameof(high), high, $"the ends are {low} and {high}, expected them in order.");
+        var expression = Compose(1, (e, v) =>
+        {
+            var (lower, upper) = (e.Constant(low), e.Constant(high));
+            return [e.Select(e.Binary(Opcode.Lt, v[0], lower), lower, e.Select(e.Binary(Opcode.Gt, v[0], upper), upper, v[0]))];
+        });
+        return Apply(nameof(Clip), x, expression, null);
     }
 
     /// <summary>-x.</summary>

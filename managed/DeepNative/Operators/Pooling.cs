@@ -149,6 +149,30 @@ public static class Pooling
         return x.Graph.Add(new PoolingNode(name, x, window, x.Shape.Until(2).Concat(one))).Outputs[0];
     }
 
+    /// <summary>
+    /// The mean of the part of the input that belongs to each output: elements floor(p * H / P) to
+    /// ceil((p + 1) * H / P) - 1 along each spatial axis. Parts overlap where P does not divide H.
+    /// </summary>
+    /// <param name="x">(N, C, spatial...), with one to three spatial axes.</param>
+    /// <param name="size">The output's spatial extents, each at least 1.</param>
+    /// <returns>(N, C, size...).</returns>
+    /// <exception cref="ShapeException">The input has another rank or an empty spatial axis, or a size is below 1.</exception>
+    public static Value AdaptiveAverage(Value x, PerAxis size)
+    {
+        var extents = Resize.SizeOf(x, size);
+        var (window, shape) = (x.Shape.From(2), x.Shape.Until(2).Concat(extents));
+        for (var axis = 0; axis < extents.Rank; axis++)
+        {
+            if (window[axis] % extents[axis] != 0) return Resize.Area(x, size);
+            window = window.With(axis, window[axis] / extents[axis]);
+        }
+
+        // Windows side by side: an ordinary pooling, for which devices have faster kernels.
+        if (window.Count == 1) return x;
+        var none = Fill(extents.Rank, 0);
+        return x.Graph.Add(new PoolingNode("AdaptiveAvgPool", x, new PoolWindow(PoolingMode.Average, window, window, none, none), shape)).Outputs[0];
+    }
+
     private static Value TwoDimensional(PoolingMode mode, Value x, PoolGeometry geometry)
     {
         ArgumentNullException.ThrowIfNull(x);

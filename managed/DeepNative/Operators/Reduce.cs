@@ -7,7 +7,7 @@ namespace DeepNative.Operators;
 /// Axes are counted from 0; no axes means all. With keepDims the reduced axes stay with extent 1. All
 /// throw <see cref="ShapeException"/> for an axis that the value does not have or is named twice.
 /// </remarks>
-public static class Reduce
+public static partial class Reduce
 {
     /// <summary>The sum over axes.</summary>
     /// <param name="x">Any shape, float32.</param>
