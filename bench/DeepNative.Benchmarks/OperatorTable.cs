@@ -16,6 +16,7 @@ public static class OperatorTable
         ["max_pool2d"] = t => Pooling.MaxPool2d(t.Input("x"), PoolWindow(t.Case)),
         ["avg_pool2d"] = t => Pooling.AvgPool2d(t.Input("x"), PoolWindow(t.Case)),
         ["global_avg_pool"] = t => Pooling.GlobalAvgPool(t.Input("x")),
+        ["adaptive_avg_pool2d"] = t => Pooling.AdaptiveAverage(t.Input("x"), Size(t)),
 
         ["batch_norm"] = t => BatchNorm.Training(t.Input("x"), t.Input("weight"), t.Input("bias"), Mean(t), Variance(t)),
         ["batch_norm_inference"] = t => BatchNorm.Inference(t.Input("x"), t.Input("weight"), t.Input("bias"), Mean(t), Variance(t)),
@@ -59,6 +60,12 @@ public static class OperatorTable
         ["normal"] = t => Operators.Random.Normal(t.RandomState(), Extents(t)),
 
         ["gather_rows"] = t => Gather.Rows(t.Input("x"), t.Indices("indices")),
+        ["gather_along"] = t => Gather.Along(t.Input("x"), t.Indices("indices"), t.Case.Whole("axis")),
+        ["embedding"] = t => Embedding(t.Input("weight"), t.Indices("indices")),
+        ["top_k"] = t => TopK.Apply(t.Input("x"), t.Case.Whole("k"), t.Case.Whole("axis")).Values,
+        ["cumulative_sum"] = t => CumulativeSum.Apply(t.Input("x"), t.Case.Whole("axis")),
+        ["upsample_nearest"] = t => Resize.Nearest(t.Input("x"), Size(t)),
+        ["upsample_bilinear"] = t => Resize.Linear(t.Input("x"), Size(t)),
 
         ["sgd"] = t => Update(t, (rate, weights, gradients, states) => Optimizer.Sgd(rate, weights, gradients, states(), momentum: 0.9f)),
         ["adam"] = t => Update(t, (rate, weights, gradients, states) =>
@@ -101,6 +108,16 @@ public static class OperatorTable
     private static Value Variance(CaseTensors t) => t.Floats("running_var", t.Case.Inputs["running_var"], 0.5f, 1.5f);
 
     private static Shape Extents(CaseTensors t) => new([.. t.Case.Wholes("shape").Select(extent => (long)extent)]);
+
+    private static Value Embedding(Value table, Value indices) =>
+        Reshape.To(Gather.Rows(table, Reshape.Flatten(indices, 0)), indices.Shape.Concat([table.Shape[1]]));
+
+    private static PerAxis Size(CaseTensors t)
+    {
+        if (t.Case.Has("size")) return (t.Case.Wholes("size")[0], t.Case.Wholes("size")[1]);
+        var (shape, scale) = (t.Case.Inputs["x"], t.Case.Whole("scale"));
+        return ((int)shape[2] * scale, (int)shape[3] * scale);
+    }
 
     private static Value Step(CaseTensors t) => t.Given<long>("step", DType.Int64, Shape.Scalar, [0]);
 

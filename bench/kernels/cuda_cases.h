@@ -12,6 +12,7 @@ void layout_cases(Suite& suite);
 void gemm_cases(Suite& suite);
 void convolution_cases(Suite& suite);
 void data_cases(Suite& suite);
+void index_cases(Suite& suite);
 void norm_cases(Suite& suite);
 void pointwise_cases(Suite& suite);
 

@@ -235,6 +235,7 @@ int main(int argc, char** argv) {
   norm_cases(suite);
   pointwise_cases(suite);
   data_cases(suite);
+  index_cases(suite);
   layout_cases(suite);
   if (options.list) {
     for (const Case& c : suite.cases())

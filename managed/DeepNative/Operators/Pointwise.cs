@@ -110,8 +110,8 @@ public static class Pointwise
     }
 
     /// <summary>
-    /// x inside [low, high], else the nearer end; NaN stays NaN. The gradient is 1 from end to end, both included, and 0
-    /// outside.
+    /// x inside [low, high], else the nearer end; NaN stays NaN. The gradient is 1 between the ends, and 0 at
+    /// them and outside, as for <see cref="Maximum"/> with a constant.
     /// </summary>
     /// <param name="x">Any shape.</param>
     /// <param name="low">The least result.</param>
@@ -120,13 +120,14 @@ public static class Pointwise
     /// <exception cref="ArgumentOutOfRangeException">The ends are NaN or in the wrong order.</exception>
     public static Value Clip(Value x, float low = float.NegativeInfinity, float high = float.PositiveInfinity)
     {
+        ArgumentNullException.ThrowIfNull(x);
         if (!(low <= high)) throw new ArgumentOutOfRangeException(nameof(high), high, $"the ends are {low} and {high}, expected them in order.");
         var expression = Compose(1, (e, v) =>
         {
             var (lower, upper) = (e.Constant(low), e.Constant(high));
-            return [e.Select(e.Binary(Opcode.Lt, v[0], lower), lower, e.Select(e.Binary(Opcode.Gt, v[0], upper), upper, v[0]))];
+            return [e.Select(e.Binary(Opcode.Le, v[0], lower), lower, e.Select(e.Binary(Opcode.Ge, v[0], upper), upper, v[0]))];
         });
-        return Apply(nameof(Clip), x, expression, null);
+        return PointwiseNode.Create(x.Graph, nameof(Clip), expression, [x]);
     }
 
     /// <summary>-x.</summary>

@@ -8,6 +8,17 @@ internal sealed class IndexingGoldenTests
 {
     private delegate Value Operation(GoldenRun run, Value x, JsonElement attributes);
 
+    private static readonly Dictionary<string, Func<Value, int[], bool, Value>> _reductions = new()
+    {
+        ["logsumexp"] = (x, axes, keep) => Reduce.LogSumExp(x, axes, keep),
+        ["var"] = (x, axes, keep) => Reduce.Variance(x, axes, keepDims: keep),
+        ["var0"] = (x, axes, keep) => Reduce.Variance(x, axes, correction: 0, keep),
+        ["std"] = (x, axes, keep) => Reduce.StandardDeviation(x, axes, keepDims: keep),
+        ["norm1"] = (x, axes, keep) => Reduce.NormL1(x, axes, keep),
+        ["norm2"] = (x, axes, keep) => Reduce.NormL2(x, axes, keep),
+        ["min"] = (x, axes, keep) => Reduce.Min(x, axes, keep),
+    };
+
     // All of one differentiable input "x".
     private static readonly Dictionary<string, Operation> _operations = new()
     {
@@ -16,7 +27,7 @@ internal sealed class IndexingGoldenTests
         ["topk"] = (run, x, a) => WithIndices(run, TopK.Apply(x, Int(a, "k"), Int(a, "axis"), Bool(a, "largest"))),
         ["sort"] = (run, x, a) => WithIndices(run, TopK.Sort(x, Int(a, "axis"), Bool(a, "descending"))),
         ["cumsum"] = (_, x, a) => CumulativeSum.Apply(x, Int(a, "axis")),
-        ["interpolate"] = (_, x, a) => new Upsample(Size(a), Bool(a, "linear") ? UpsampleMode.Linear : UpsampleMode.Nearest, Bool(a, "corners")).Forward(x),
+        ["interpolate"] = (_, x, a) => Upsample.ToSize(Size(a), Bool(a, "linear") ? UpsampleMode.Linear : UpsampleMode.Nearest, Bool(a, "corners")).Forward(x),
         ["upsample"] = (_, x, a) => new Upsample(a.GetProperty("scale").GetDouble(), UpsampleMode.Linear).Forward(x),
         ["adaptive_avg_pool"] = (_, x, a) => x.Shape.Rank switch
         {
@@ -27,17 +38,6 @@ internal sealed class IndexingGoldenTests
         ["reduce"] = (_, x, a) => _reductions[a.GetProperty("function").GetString()!](x, Ints(a, "axes"), Bool(a, "keep")),
         ["argmin"] = (_, x, a) => Reduce.ArgMin(x, Int(a, "axis")),
         ["clip"] = (_, x, a) => Pointwise.Clip(x, a.GetProperty("low").GetSingle(), a.GetProperty("high").GetSingle()),
-    };
-
-    private static readonly Dictionary<string, Func<Value, int[], bool, Value>> _reductions = new()
-    {
-        ["logsumexp"] = (x, axes, keep) => Reduce.LogSumExp(x, axes, keep),
-        ["var"] = (x, axes, keep) => Reduce.Variance(x, axes, keepDims: keep),
-        ["var0"] = (x, axes, keep) => Reduce.Variance(x, axes, correction: 0, keep),
-        ["std"] = (x, axes, keep) => Reduce.StandardDeviation(x, axes, keepDims: keep),
-        ["norm1"] = (x, axes, keep) => Reduce.NormL1(x, axes, keep),
-        ["norm2"] = (x, axes, keep) => Reduce.NormL2(x, axes, keep),
-        ["min"] = (x, axes, keep) => Reduce.Min(x, axes, keep),
     };
 
     private static IEnumerable<GoldenCase> Cases => GoldenFile.Load("indexing");

@@ -14,7 +14,7 @@ internal sealed class IndexingLayerTests
         yield return Case(new EmbeddingBag(10, 3, BagMode.Sum, paddingIndex: 0), DType.Int32, [4, 5], [4, 3]);
         yield return Case(new Upsample(2), DType.Float32, [1, 2, 3, 4], [1, 2, 6, 8]);
         yield return Case(new Upsample(1.5, UpsampleMode.Linear), DType.Float32, [1, 2, 3], [1, 2, 4]);
-        yield return Case(new Upsample(size: (5, 7), UpsampleMode.Linear, alignCorners: true), DType.Float32, [1, 2, 3, 4], [1, 2, 5, 7]);
+        yield return Case(Upsample.ToSize((5, 7), UpsampleMode.Linear, alignCorners: true), DType.Float32, [1, 2, 3, 4], [1, 2, 5, 7]);
         yield return Case(new AdaptiveAvgPool1d(3), DType.Float32, [2, 4, 7], [2, 4, 3]);
         yield return Case(new AdaptiveAvgPool2d((6, 6)), DType.Float32, [2, 4, 13, 12], [2, 4, 6, 6]);
 
