@@ -58,22 +58,7 @@ public static partial class Reduce
         ArgumentNullException.ThrowIfNull(x);
         var graph = x.Graph;
         graph.CheckDType(mode.ToString(), "input", x, DType.Float32);
-        var mask = 0;
-        foreach (var axis in axes)
-        {
-            if (axis < 0 || axis >= x.Shape.Rank)
-            {
-                throw graph.Mismatch(
-                    mode.ToString(), $"an axis from 0 to {x.Shape.Rank - 1}", $"axis {axis}",
-                    $"axis {axis} does not exist; input is {x.Shape}");
-            }
-
-            if ((mask & (1 << axis)) != 0)
-                throw graph.Mismatch(mode.ToString(), "each axis once", $"axis {axis} twice", $"axis {axis} is named twice; input is {x.Shape}");
-            mask |= 1 << axis;
-        }
-
-        if (axes.IsEmpty) mask = (1 << x.Shape.Rank) - 1;
+        var mask = CheckedMask(mode.ToString(), x, axes);
         if (mode != ReduceMode.Sum && CountOf(x.Shape, mask) == 0)
             throw graph.Mismatch(mode.ToString(), "one or more elements", "none", $"there is nothing to reduce; input is {x.Shape}");
 
@@ -81,6 +66,27 @@ public static partial class Reduce
         var shape = ResultShape(x.Shape, mask, keepDims);
         if (mode != ReduceMode.ArgMax && CountOf(x.Shape, mask) == 1) return Reshape.To(x, shape);
         return graph.Add(new ReduceNode(x, mode, mask, keepDims, shape)).Outputs[0];
+    }
+
+    // Bit i: axis i is named, or none is.
+    private static int CheckedMask(string name, Value x, ReadOnlySpan<int> axes)
+    {
+        var mask = 0;
+        foreach (var axis in axes)
+        {
+            if (axis < 0 || axis >= x.Shape.Rank)
+            {
+                throw x.Graph.Mismatch(
+                    name, $"an axis from 0 to {x.Shape.Rank - 1}", $"axis {axis}",
+                    $"axis {axis} does not exist; input is {x.Shape}");
+            }
+
+            if ((mask & (1 << axis)) != 0)
+                throw x.Graph.Mismatch(name, "each axis once", $"axis {axis} twice", $"axis {axis} is named twice; input is {x.Shape}");
+            mask |= 1 << axis;
+        }
+
+        return axes.IsEmpty ? (1 << x.Shape.Rank) - 1 : mask;
     }
 
     private static Shape ResultShape(Shape shape, int mask, bool keepDims)

@@ -37,7 +37,7 @@ public static partial class Reduce
         ArgumentNullException.ThrowIfNull(x);
         ArgumentOutOfRangeException.ThrowIfNegative(correction);
         var mean = Mean(x, axes, keepDims: true);
-        var count = ElementCount(x.Shape, axes);
+        var count = CountOf(x.Shape, CheckedMask(nameof(Variance), x, axes));
         if (count <= correction)
         {
             throw x.Graph.Mismatch(
@@ -99,7 +99,30 @@ public static partial class Reduce
         var largest = Pointwise.Floor(Max(Checked(x, nameof(LogSumExp)), axes, keepDims: true));
         var shift = Pointwise.Select(Pointwise.Less(Pointwise.Abs(largest), x.Graph.Constant(float.PositiveInfinity)), largest, x.Graph.Constant(0f));
         var logarithm = Pointwise.Log(Sum(Pointwise.Exp(x - shift), axes, keepDims: true)) + shift;
-        return keepDims ? logarithm : Reshape.To(logarithm, ResultShape(x.Shape, Mask(x.Shape, axes), keepDims: false));
+        return keepDims ? logarithm : Reshape.To(logarithm, ResultShape(x.Shape, CheckedMask(nameof(LogSumExp), x, axes), keepDims: false));
+    }
+
+    /// <summary>
+    /// The product over axes, multiplied pair by pair, so that zeros and signs are right and so is the gradient at
+    /// them.
+    /// </summary>
+    /// <param name="x">Any shape, float32.</param>
+    /// <param name="axes">The axes to multiply over; none: all.</param>
+    /// <param name="keepDims">Whether they stay with extent 1.</param>
+    /// <returns>The products.</returns>
+    public static Value Product(Value x, ReadOnlySpan<int> axes = default, bool keepDims = false)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        var mask = CheckedMask(nameof(Product), Checked(x, nameof(Product)), axes);
+        if (CountOf(x.Shape, mask) == 0)
+            throw x.Graph.Mismatch(nameof(Product), "one or more elements", "none", $"there is nothing to reduce; input is {x.Shape}");
+        var shape = ResultShape(x.Shape, mask, keepDims);
+        for (var axis = 0; axis < x.Shape.Rank; axis++)
+        {
+            if ((mask & (1 << axis)) != 0) x = ProductAlong(x, axis);
+        }
+
+        return Reshape.To(x, shape);
     }
 
     /// <summary>1 where any element over the axes is not 0, else 0; NaN is not 0. No gradient.</summary>
@@ -124,6 +147,25 @@ public static partial class Reduce
         return Min(Pointwise.NotEqual(x, x.Graph.Constant(0f)), axes, keepDims);
     }
 
+    // Halves are multiplied until one element is left; odd ones wait for the end.
+    private static Value ProductAlong(Value x, int axis)
+    {
+        Value? odd = null;
+        for (var count = x.Shape[axis]; count > 1; count /= 2)
+        {
+            var half = count / 2;
+            if (count % 2 == 1)
+            {
+                var last = Slice.Along(x, axis, count - 1, count);
+                odd = odd is null ? last : odd * last;
+            }
+
+            x = Slice.Along(x, axis, 0, half) * Slice.Along(x, axis, half, 2 * half);
+        }
+
+        return odd is null ? x : x * odd;
+    }
+
     // The square root, whose gradient at 0 is 0 instead of infinity times what is mostly 0.
     private static Value Root(Value x)
     {
@@ -137,14 +179,4 @@ public static partial class Reduce
         x.Graph.CheckDType(name, "input", x, DType.Float32);
         return x;
     }
-
-    private static int Mask(Shape shape, ReadOnlySpan<int> axes)
-    {
-        if (axes.IsEmpty) return (1 << shape.Rank) - 1;
-        var mask = 0;
-        foreach (var axis in axes) mask |= 1 << axis;
-        return mask;
-    }
-
-    private static long ElementCount(Shape shape, ReadOnlySpan<int> axes) => CountOf(shape, Mask(shape, axes));
 }

@@ -93,12 +93,18 @@ def reductions():
                 "norm2": torch.linalg.vector_norm(x, 2, axes, keep),
                 "min": torch.amin(x, axes, keep),
             }
+            if len(axes) == 1:
+                functions["prod"] = torch.prod(x, axes[0], keep)
             for name, y in functions.items():
                 yield Case(f"{name} {axes} {keep}", {"operation": "reduce", "function": name, "axes": axes, "keep": keep},
                            {"x": x, "y": y, **gradients(y, x=x)})
     for axis in (0, 1, 2):
         y = torch.argmin(x, axis)
         yield Case(f"argmin {axis}", {"operation": "argmin", "axis": axis}, {"x": x, "y": y.int()})
+    zeros = torch.tensor([[2.0, 0.0, -3.0], [0.0, 5.0, 0.0], [1.0, 2.0, 3.0]], requires_grad=True)
+    y = torch.prod(zeros, 1)
+    yield Case("prod with zeros", {"operation": "reduce", "function": "prod", "axes": [1], "keep": False},
+               {"x": zeros, "y": y, **gradients(y, x=zeros)})
     huge = torch.tensor([[1000.0, 1001.0], [-1000.0, -1000.5], [-float("inf"), -float("inf")]], requires_grad=True)
     y = torch.logsumexp(huge, [1])
     yield Case("logsumexp huge", {"operation": "reduce", "function": "logsumexp", "axes": [1], "keep": False}, {"x": huge, "y": y})

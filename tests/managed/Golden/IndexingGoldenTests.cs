@@ -16,6 +16,7 @@ internal sealed class IndexingGoldenTests
         ["std"] = (x, axes, keep) => Reduce.StandardDeviation(x, axes, keepDims: keep),
         ["norm1"] = (x, axes, keep) => Reduce.NormL1(x, axes, keep),
         ["norm2"] = (x, axes, keep) => Reduce.NormL2(x, axes, keep),
+        ["prod"] = (x, axes, keep) => Reduce.Product(x, axes, keep),
         ["min"] = (x, axes, keep) => Reduce.Min(x, axes, keep),
     };
 

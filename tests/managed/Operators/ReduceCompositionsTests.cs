@@ -12,6 +12,7 @@ internal sealed class ReduceCompositionsCases : IOperatorCases
         ("standard deviation", (x, axes, keep) => Reduce.StandardDeviation(x, axes, keepDims: keep)),
         ("1-norm", (x, axes, keep) => Reduce.NormL1(x, axes, keep)),
         ("2-norm", (x, axes, keep) => Reduce.NormL2(x, axes, keep)),
+        ("product", (x, axes, keep) => Reduce.Product(x, axes, keep)),
         ("log-sum-exp", (x, axes, keep) => Reduce.LogSumExp(x, axes, keep)),
     ];
 
@@ -37,6 +38,15 @@ internal sealed class ReduceCompositionsCases : IOperatorCases
                 b.Store("norm", b.Graph.Gradients(Reduce.Sum(Reduce.NormL2(x, [1])), [x])[0]);
                 b.Store("deviation", b.Graph.Gradients(Reduce.Sum(Reduce.StandardDeviation(x, [1])), [x])[0]);
                 return Reduce.NormL2(x, [1]);
+            });
+            yield return new OperatorCase("products with zeros have gradients", b =>
+            {
+                b.ReductionLength = 0;
+                b.MayBeZero = true;
+                b.HasDerivative = false;
+                var x = b.Given(DType.Float32, [3, 5], [2, 0, -3, 1, 5, 0, 2, 0, 1, 1, 1, 2, 3, 4, -5]);
+                b.Store("gradient", b.Graph.Gradients(Reduce.Sum(Reduce.Product(x, [1])), [x])[0]);
+                return Reduce.Product(x, [1]);
             });
             yield return new OperatorCase("NaN is seen", b =>
             {
@@ -111,6 +121,7 @@ internal sealed class ReduceCompositionsCases : IOperatorCases
         new("an axis twice", "axis 1 is named twice", b => Reduce.LogSumExp(b.Input([3, 4]), [1, 1])),
         new("a variance of one", "there are 1 elements to measure, expected more than the correction 1", b => Reduce.Variance(b.Input([3, 1]), [1])),
         new("a minimum of nothing", "there is nothing to reduce; input is (3, 0)", b => Reduce.Min(b.Input([3, 0]), [1])),
+        new("a product of nothing", "there is nothing to reduce; input is (3, 0)", b => Reduce.Product(b.Input([3, 0]), [1])),
         new("a norm of whole numbers", "input is Int32, expected Float32", b => Reduce.NormL2(b.Indices(DType.Int32, [3], 5))),
         new("one hot of numbers", "indices is Float32, expected Int32", b => OneHot.Encode(b.Input([3]), 4)),
         new("one hot of eight axes", "indices have rank 8", b => OneHot.Encode(b.Indices(DType.Int32, [1, 1, 1, 1, 1, 1, 1, 1], 2), 4)),
