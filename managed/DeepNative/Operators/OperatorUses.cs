@@ -82,7 +82,7 @@ internal static class OperatorUses
         OperatorKind.Reshape => new(p => p.Add(kind, [p.Data(3, 4)], [p.Data(2, 6)]), null, (_, x) => Reshape.Flatten(x)),
         OperatorKind.Gather => new(
             p => p.Add(kind, new GatherAttributes { Direction = Direction.Forward, Mode = Interop.GatherMode.Rows, PaddingIndex = -1 }, [p.Data(5, 3), p.Tensor(DType.Int32, 4), Absent], [p.Data(4, 3)]),
-            null,
+            p => p.Add(kind, new GatherAttributes { Direction = Direction.BackwardData, Mode = Interop.GatherMode.Rows, PaddingIndex = -1 }, [p.Data(4, 3), p.Tensor(DType.Int32, 4)], [p.Data(5, 3)]),
             (g, x) => Gather.Rows(x, g.Declare(DType.Int32, [3], "indices"))),
         OperatorKind.ImageDecode => new(
             p =>
@@ -107,12 +107,15 @@ internal static class OperatorUses
             },
             null, null),
         OperatorKind.TopK => new(
-            p => p.Add(kind, new TopKAttributes { Axis = 1, K = 2, Largest = 1 }, [p.Data(3, 5)], [p.Data(3, 2), p.Tensor(DType.Int32, 3, 2)]), null, null),
+            p => p.Add(kind, new TopKAttributes { Axis = 1, K = 2, Largest = 1 }, [p.Data(3, 5)], [p.Data(3, 2), p.Tensor(DType.Int32, 3, 2)]), null,
+            (_, x) => TopK.Apply(x, 2, 1).Values),
         OperatorKind.CumulativeSum => new(
-            p => p.Add(kind, new CumulativeSumAttributes { Axis = 1 }, [p.Data(3, 5)], [p.Data(3, 5)]), null, null),
+            p => p.Add(kind, new CumulativeSumAttributes { Axis = 1 }, [p.Data(3, 5)], [p.Data(3, 5)]), null,
+            (_, x) => CumulativeSum.Apply(x, 1)),
         OperatorKind.Resize => new(
             p => p.Add(kind, Scale(Direction.Forward), [p.Data(2, 3, 4, 4)], [p.Data(2, 3, 8, 8)]),
-            p => p.Add(kind, Scale(Direction.BackwardData), [p.Data(2, 3, 8, 8)], [p.Data(2, 3, 4, 4)]), null),
+            p => p.Add(kind, Scale(Direction.BackwardData), [p.Data(2, 3, 8, 8)], [p.Data(2, 3, 4, 4)]),
+            (_, x) => Resize.Linear(x, 9)),
         OperatorKind.GroupNorm => new(
             p => p.Add(kind, Groups(Direction.Forward), [p.Data(3, 4, 5), p.Float(4), p.Float(4)], [p.Data(3, 4, 5), p.Float(3, 2), p.Float(3, 2)]),
             p => p.Add(
