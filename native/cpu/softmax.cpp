@@ -1,10 +1,11 @@
 // Softmax and softmax cross-entropy over row-major tensors seen as (outer, classes, inner).
+#include "cpu/kernels/softmax.h"
+
 #include <atomic>
 #include <cmath>
 #include <limits>
 
 #include "cpu/candidates.h"
-#include "cpu/kernels/pointwise_math.h"
 
 namespace dn::cpu {
 
@@ -22,57 +23,43 @@ Split split_at(const Shape& shape, int axis) {
   return split;
 }
 
-float maximum(const float* x, const Split& s) {  // NaN wins
-  float best = x[0];
-  for (int64_t c = 1; c < s.classes; ++c) {
-    const float value = x[c * s.inner];
-    if (!(value <= best) && best == best) best = value;
-  }
-  return best;
+const SoftmaxTable& kernels() {
+  return DN_SELECT_ISA(softmax_table);
 }
 
-// e[c] = exp(x[c] - maximum), dense; returns their sum.
-double exponentials(const float* x, const Split& s, float largest, float* e) {
-  for (int64_t c = 0; c < s.classes; ++c) e[c] = x[c * s.inner] - largest;
-  DN_SELECT_ISA(pointwise_table).apply(MathFunction::Exp, e, e, s.classes);
-  double sum = 0;
-  for (int64_t c = 0; c < s.classes; ++c) sum += e[c];
-  return sum;
-}
-
-void softmax(const Split& s, bool log, const float* x, float* y, float* scratch, int threads) {
-  parallel(threads, s.outer * s.inner, s.outer * s.inner * s.classes * 8,
+// Calls body(offset of class 0 of the first sample, first sample, how many): single rows, or columns.
+template <typename Body>
+void for_samples(const Split& s, int threads, const Body& body) {
+  const int64_t tile = std::min(s.inner, kSoftmaxColumns);
+  if (tile == 0) return;
+  const int64_t tiles = (s.inner + tile - 1) / tile;
+  parallel(threads, s.outer * tiles, s.outer * s.inner * s.classes * 8,
            [&](int64_t begin, int64_t end) {
-             float* e = scratch + omp_get_thread_num() * s.classes;
              for (int64_t i = begin; i < end; ++i) {
-               const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
-               const float largest = maximum(x + at, s);
-               const double sum = exponentials(x + at, s, largest, e);
-               const float log_sum = (float)std::log(sum);
-               for (int64_t c = 0; c < s.classes; ++c)
-                 y[at + c * s.inner] =
-                     log ? x[at + c * s.inner] - largest - log_sum : (float)(e[c] / sum);
+               const int64_t outer = i / tiles, first = i % tiles * tile;
+               body(outer * s.classes * s.inner + first, outer * s.inner + first,
+                    std::min(tile, s.inner - first));
              }
            });
+}
+
+void softmax(const Split& s, bool log, const float* x, float* y, int threads) {
+  for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
+    if (s.inner == 1)
+      kernels().row(x + at, y + at, s.classes, log);
+    else
+      kernels().columns(x + at, y + at, s.classes, s.inner, count, log);
+  });
 }
 
 void softmax_backward(const Split& s, bool log, const float* y, const float* dy, float* dx,
                       int threads) {
-  parallel(threads, s.outer * s.inner, s.outer * s.inner * s.classes * 4,
-           [&](int64_t begin, int64_t end) {
-             for (int64_t i = begin; i < end; ++i) {
-               const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
-               double sum = 0;
-               for (int64_t c = 0; c < s.classes; ++c) {
-                 const int64_t j = at + c * s.inner;
-                 sum += log ? (double)dy[j] : (double)dy[j] * y[j];
-               }
-               for (int64_t c = 0; c < s.classes; ++c) {
-                 const int64_t j = at + c * s.inner;
-                 dx[j] = log ? dy[j] - std::exp(y[j]) * (float)sum : y[j] * (dy[j] - (float)sum);
-               }
-             }
-           });
+  for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
+    if (s.inner == 1)
+      kernels().row_backward(y + at, dy + at, dx + at, s.classes, log);
+    else
+      kernels().columns_backward(y + at, dy + at, dx + at, s.classes, s.inner, count, log);
+  });
 }
 
 KernelPlan plan_softmax(const CompileView& view, int op) {
@@ -85,11 +72,11 @@ KernelPlan plan_softmax(const CompileView& view, int op) {
   plan.outputs = {row_major_slot(operation.output(0))};
   for (int id : operation.inputs()) plan.inputs.push_back(row_major_slot(id));
   if (attributes.direction == DN_FORWARD) {
-    plan.scratch_bytes = threads * split.classes * (int64_t)sizeof(float);
-    plan.kernel = make_kernel([=](const Arguments& a) {
-      softmax(split, log, in(a, 0), out(a, 0), static_cast<float*>(a.scratch), threads);
-    });
+    plan.in_place = {0};
+    plan.kernel =
+        make_kernel([=](const Arguments& a) { softmax(split, log, in(a, 0), out(a, 0), threads); });
   } else {
+    plan.in_place = {1};
     plan.kernel = make_kernel([=](const Arguments& a) {
       softmax_backward(split, log, in(a, 0), in(a, 1), out(a, 0), threads);
     });
@@ -102,43 +89,54 @@ KernelPlan plan_softmax(const CompileView& view, int op) {
 void cross_entropy(const std::string& label_text, const Split& s,
                    const dn_softmax_cross_entropy_attributes& attributes, const float* x,
                    const int32_t* labels, const float* weight, float* loss, float* gradient,
-                   float* scratch, int threads) {
+                   float* losses, int threads) {
   const int64_t samples = s.outer * s.inner;
-  float* losses = scratch;
-  float* work = scratch + samples;
   // The target distribution: `elsewhere` for each class, and the rest for the label.
   const float elsewhere = attributes.label_smoothing / (float)s.classes;
   const float on_label = 1 - attributes.label_smoothing;
   std::atomic<int64_t> bad{std::numeric_limits<int64_t>::max()};
-  parallel(threads, samples, samples * s.classes * 8, [&](int64_t begin, int64_t end) {
-    float* e = work + omp_get_thread_num() * s.classes;
-    for (int64_t i = begin; i < end; ++i) {
-      const int32_t label = labels[i];
-      const int64_t at = i / s.inner * s.classes * s.inner + i % s.inner;
-      if (attributes.ignore && label == attributes.ignore_index) {
-        losses[i] = 0;
-        for (int64_t c = 0; gradient && c < s.classes; ++c) gradient[at + c * s.inner] = 0;
-        continue;
-      }
+  for_samples(s, threads, [&](int64_t at, int64_t first, int64_t count) {
+    const auto& k = kernels();
+    float largest[kSoftmaxColumns], sum[kSoftmaxColumns];
+    float factor[kSoftmaxColumns], offset[kSoftmaxColumns];
+    float* e = gradient ? gradient + at : nullptr;
+    if (s.inner == 1)
+      k.row_exponentials(x + at, e, s.classes, largest, sum);
+    else
+      k.columns_exponentials(x + at, e, s.classes, s.inner, count, largest, sum);
+    for (int64_t i = 0; i < count; ++i) {
+      const int32_t label = labels[first + i];
+      const float* logits = x + at + i;
+      losses[first + i] = factor[i] = offset[i] = 0;
+      if (attributes.ignore && label == attributes.ignore_index) continue;
       if (label < 0 || label >= s.classes) {
-        int64_t first = bad;
-        while (i < first && !bad.compare_exchange_weak(first, i)) {
+        int64_t lowest = bad;
+        while (first + i < lowest && !bad.compare_exchange_weak(lowest, first + i)) {
         }
         continue;
       }
-      const float largest = maximum(x + at, s);
-      const double sum = exponentials(x + at, s, largest, e);
-      double target = on_label * (double)(x[at + label * s.inner] - largest);
+      double target = on_label * (double)(logits[label * s.inner] - largest[i]);
       if (elsewhere > 0)
         for (int64_t c = 0; c < s.classes; ++c)
-          target += elsewhere * (double)(x[at + c * s.inner] - largest);
-      const float importance = weight ? weight[i] : 1.0f;
-      losses[i] = importance * (float)(std::log(sum) - target);
-      if (!gradient) continue;
-      const float factor = attributes.scale * importance;
-      for (int64_t c = 0; c < s.classes; ++c)
-        gradient[at + c * s.inner] =
-            factor * ((float)(e[c] / sum) - elsewhere - (c == label ? on_label : 0.0f));
+          target += elsewhere * (double)(logits[c * s.inner] - largest[i]);
+      const float importance = weight ? weight[first + i] : 1.0f;
+      losses[first + i] = importance * (float)(std::log((double)sum[i]) - target);
+      factor[i] = attributes.scale * importance / sum[i];
+      offset[i] = attributes.scale * importance * elsewhere;
+    }
+    if (!gradient) return;
+    if (s.inner == 1)
+      k.row_scale(e, s.classes, factor[0], offset[0]);
+    else
+      k.columns_scale(e, s.classes, s.inner, count, factor, offset);
+    for (int64_t i = 0; i < count; ++i) {
+      const int32_t label = labels[first + i];
+      if (attributes.ignore && label == attributes.ignore_index) {
+        // 0 whatever the logits are: NaN times 0 is NaN.
+        for (int64_t c = 0; c < s.classes; ++c) e[c * s.inner + i] = 0;
+      } else if (label >= 0 && label < s.classes) {
+        e[label * s.inner + i] -= attributes.scale * (weight ? weight[first + i] : 1.0f) * on_label;
+      }
     }
   });
   if (bad < samples)
@@ -160,8 +158,7 @@ KernelPlan plan_cross_entropy(const CompileView& view, int op) {
                                    std::pair{&operation.outputs(), &plan.outputs}})
     for (int id : *ids)
       if (id >= 0) slots->push_back(row_major_slot(id));
-  plan.scratch_bytes =
-      (split.outer * split.inner + threads * split.classes) * (int64_t)sizeof(float);
+  plan.scratch_bytes = split.outer * split.inner * (int64_t)sizeof(float);
   plan.kernel = make_kernel([=, text = view.view(op).label()](const Arguments& a) {
     cross_entropy(text, split, attributes, in(a, 0), static_cast<const int32_t*>(a.inputs[1]),
                   weighted ? in(a, 2) : nullptr, out(a, 0), gradient ? out(a, 1) : nullptr,
