@@ -11,12 +11,14 @@ internal sealed class StepUpdate : IDisposable
     private readonly Optimizer _optimizer;
     private readonly GradientClipping? _clipping;
     private readonly GradientAccumulator? _accumulator;
+    private readonly IReadOnlyList<Regularizer> _regularizers;
 
     /// <summary>Takes the state over.</summary>
     public StepUpdate(Device device, Optimizer optimizer, OptimizerState state, TrainerOptions options)
     {
         _optimizer = optimizer;
         _clipping = options.Clipping;
+        _regularizers = options.Regularizers;
         State = state;
         BatchesPerUpdate = options.AccumulationSteps;
         if (BatchesPerUpdate > 1) _accumulator = new GradientAccumulator(device, state.Parameters);
@@ -44,6 +46,7 @@ internal sealed class StepUpdate : IDisposable
     /// <param name="collect">Whether the gradients wait for those of further batches.</param>
     public void Add(Graph graph, Value loss, int examples, bool collect)
     {
+        foreach (var regularizer in _regularizers) loss += regularizer.Penalty(graph, State.Parameters);
         IReadOnlyList<Value> gradients = graph.Gradients(loss, Optimizer.Parameters(graph, State));
         if (collect)
         {

@@ -30,6 +30,9 @@ public sealed record TrainerOptions
     /// </summary>
     public ExponentialAverage? Averaging { get; init; }
 
+    /// <summary>Penalties on parameters, added to the loss that is made small.</summary>
+    public IReadOnlyList<Regularizer> Regularizers { get; init; } = [];
+
     /// <summary>How raw inputs become the model's; null: by the statistics of the first training set.</summary>
     public Normalization? Normalization { get; init; }
 
