@@ -6,20 +6,23 @@ namespace DeepNative.Tests.Golden;
 internal sealed class GoldenRun(Device device, GoldenCase test) : IDisposable
 {
     private readonly List<(string Name, Tensor Tensor)> _results = [];
-    private readonly List<Tensor> _inputs = [];
+    private readonly Dictionary<string, Tensor> _inputs = [];
 
     public Graph Graph { get; } = new(training: true, test.Name);
 
-    /// <summary>A tensor of the case as a value.</summary>
+    /// <summary>A tensor of the case as a value; asked again, the same.</summary>
     public Value Bind(string name) => Bind(name, test[name].DType);
 
     /// <summary>A tensor of the case as a value of another data type.</summary>
     public Value Bind(string name, DType dtype)
     {
-        var golden = test[name];
-        var tensor = new Tensor(device, dtype, golden.Shape);
-        TensorNumbers.Write(tensor, golden.Numbers);
-        _inputs.Add(tensor);
+        if (!_inputs.TryGetValue(name, out var tensor))
+        {
+            var golden = test[name];
+            _inputs[name] = tensor = new Tensor(device, dtype, golden.Shape);
+            TensorNumbers.Write(tensor, golden.Numbers);
+        }
+
         return Graph.Bind(tensor, name);
     }
 
@@ -51,6 +54,6 @@ internal sealed class GoldenRun(Device device, GoldenCase test) : IDisposable
     public void Dispose()
     {
         foreach (var (_, tensor) in _results) tensor.Dispose();
-        foreach (var tensor in _inputs) tensor.Dispose();
+        foreach (var tensor in _inputs.Values) tensor.Dispose();
     }
 }
