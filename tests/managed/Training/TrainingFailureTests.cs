@@ -121,11 +121,11 @@ internal sealed class TrainingFailureTests
         using var trainer = new Trainer(new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
         var error = Assert.Throws<ArgumentException>(() => trainer.Fit(Synthetic.Plane(4), new FitOptions { Epochs = 1, Batch = 2 }))!;
         Assert.That(error.Message, Does.Contain("Float32 (1)").And.Contain("Int32 ()").And.Contain("SoftmaxCrossEntropy"));
-        Assert.Throws<ShapeException>(() =>
-        {
-            using var convolution = new Trainer(new Conv2d(1, 2, kernel: 3), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
-            convolution.Fit(Synthetic.Images(4, size: 8), epochs: 1, batch: 2);
-        });
+        using var convolution = new Trainer(new Conv2d(1, 2, kernel: 3), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
+        error = Assert.Throws<ArgumentException>(() => convolution.Fit(Synthetic.Images(4, size: 8), epochs: 1, batch: 2))!;
+        Assert.That(error.Message, Does.Contain("targets are Int32 ()").And.Contain("Int32 (6, 6)").And.Contain("(1, 2, 6, 6)"), "a class for each pixel");
+        using var hinge = new Trainer(new Conv2d(1, 2, kernel: 3), new MultiClassHinge(), new Sgd(0.1f), _device);
+        Assert.Throws<ShapeException>(() => hinge.Fit(Synthetic.Images(4, size: 8), epochs: 1, batch: 2));
     }
 
     [Test]
