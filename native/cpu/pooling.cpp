@@ -26,6 +26,36 @@ PoolingParams make_params(const dn_pooling_attributes& attributes, const Shape& 
   return p;
 }
 
+bool single_position(const Shape& shape) {
+  for (int axis = 2; axis < shape.rank(); ++axis)
+    if (shape[axis] != 1) return false;
+  return true;
+}
+
+// Channels side by side, as many as a vector of this CPU; null where they do not divide so.
+LayoutRef blocked(const Shape& shape) {
+  const int64_t block = best_isa() == Isa::Avx512 ? 16 : 8;
+  if (shape[1] == 0 || shape[1] % block != 0) return nullptr;
+  using Tag = dnnl::memory::format_tag;
+  const Tag wide[] = {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c};
+  const Tag narrow[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
+  return layout_of(DN_DTYPE_F32, shape, (block == 16 ? wide : narrow)[shape.rank() - 3]);
+}
+
+// The layout to work in: the one that the tensor has; blocked where that is still open, or where there
+// is nothing to arrange.
+LayoutRef working_layout(const CompileView& view, int tensor) {
+  const Shape& shape = view.tensor(tensor).shape;
+  if (view.free(tensor) || single_position(shape)) return blocked(shape);
+  return channel_layout(view, tensor);
+}
+
+// One position is in the same order in every layout: it stays row-major, in which what follows the
+// last pooling of a net reads it.
+LayoutRef arranged(const LayoutRef& layout, const Shape& shape, DType dtype = DN_DTYPE_F32) {
+  return single_position(shape) ? nullptr : like(layout, shape, dtype);
+}
+
 // Divides the rows of a result over the threads, each with its part of the scratch memory.
 template <typename Body>
 void by_rows(const PoolingParams& p, int64_t rows, int threads, void* scratch, const Body& body) {
@@ -80,16 +110,17 @@ KernelPlan plan_forward(const CompileView& view, const Operator& op) {
   const auto& attributes = op.attributes<dn_pooling_attributes>();
   const int x = op.input(0), y = op.output(0);
   const bool max = attributes.mode == DN_POOLING_MAX, given = attributes.mode == DN_POOLING_TAP;
-  const LayoutRef layout = channel_layout(view, x);
+  const LayoutRef layout = working_layout(view, x);
   const Shape& small = view.tensor(y).shape;
   const PoolingParams p = make_params(attributes, view.tensor(x).shape, small, layout);
   const int threads = device_of(view).threads();
   KernelPlan plan;
-  plan.inputs = {{x, layout}};
-  plan.outputs = {{y, like(layout, small)}};
+  plan.inputs = {{x, arranged(layout, view.tensor(x).shape)}};
+  plan.outputs = {{y, arranged(layout, small)}};
   const int tap = given ? op.input(1) : max && op.has_output(1) ? op.output(1) : -1;
   const DType dtype = tap < 0 ? DN_DTYPE_U8 : view.tensor(tap).dtype;
-  if (tap >= 0) (given ? plan.inputs : plan.outputs).push_back({tap, like(layout, small, dtype)});
+  if (tap >= 0)
+    (given ? plan.inputs : plan.outputs).push_back({tap, arranged(layout, small, dtype)});
   if (given) {
     plan.kernel = make_kernel([=, taps = TapPlaces(p)](const Arguments& a) {
       parallel(threads, p.out_rows(), p.planes * p.out_size(), [&](int64_t first, int64_t last) {
@@ -120,14 +151,15 @@ KernelPlan plan_backward(const CompileView& view, const Operator& op) {
   const int dy = op.input(0), dx = op.output(0);
   const bool max = attributes.mode == DN_POOLING_MAX;
   const Shape &large = view.tensor(dx).shape, &small = view.tensor(dy).shape;
-  const LayoutRef layout = channel_layout(view, dy);
-  const PoolingParams p = make_params(attributes, large, small, like(layout, large));
+  // The forward pass has left the taps in its own layout; dy, which is no larger, is changed to it.
+  const LayoutRef layout = like(working_layout(view, max ? op.input(1) : dy), large);
+  const PoolingParams p = make_params(attributes, large, small, layout);
   const int threads = device_of(view).threads();
   KernelPlan plan;
-  plan.inputs = {{dy, layout}};
-  plan.outputs = {{dx, like(layout, large)}};
+  plan.inputs = {{dy, arranged(layout, small)}};
+  plan.outputs = {{dx, arranged(layout, large)}};
   const DType dtype = max ? view.tensor(op.input(1)).dtype : DN_DTYPE_U8;
-  if (max) plan.inputs.push_back({op.input(1), like(layout, small, dtype)});
+  if (max) plan.inputs.push_back({op.input(1), arranged(layout, small, dtype)});
   plan.scratch_bytes = (int64_t)pooling_scratch_bytes(p) * threads;
   plan.kernel = make_kernel([=](const Arguments& a) {
     const PoolingBackwardTable& table = DN_SELECT_ISA(pooling_backward);

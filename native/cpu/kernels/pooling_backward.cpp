@@ -8,6 +8,22 @@ namespace dn::cpu::DN_ISA {
 
 namespace {
 
+// A row of windows: its gradients, its taps, and the tap of a position at its first column.
+template <typename Tap>
+struct Row {
+  const float* dy;
+  const Tap* taps;
+  int32_t tap;
+  float share;
+
+  Row() = default;
+  Row(const PoolingRows& rows, int64_t i)
+      : dy(rows.base[i]),
+        taps(static_cast<const Tap*>(rows.taps[i])),
+        tap(rows.tap[i]),
+        share(rows.share[i]) {}
+};
+
 // Of maxima: the gradient where the tap is this one.
 template <typename Tap>
 struct OfMaximum {
@@ -15,10 +31,8 @@ struct OfMaximum {
   using TapType = Tap;
 
   template <typename Lanes>
-  static vf part(const PoolingRows& rows, int64_t row, int64_t at, int64_t s, float, Lanes lanes) {
-    const vi taps = load_taps(static_cast<const Tap*>(rows.taps[row]) + at, lanes);
-    return where_tap(load(rows.base[row] + at, lanes), taps,
-                     broadcast_int(rows.tap[row] + (int32_t)s));
+  static vf part(const Row<Tap>& row, int64_t at, int64_t s, float, const Lanes& lanes) {
+    return where_tap(load(row.dy + at, lanes), row.taps + at, row.tap + (int32_t)s, lanes);
   }
 };
 
@@ -28,9 +42,8 @@ struct OfMean {
   using TapType = uint8_t;
 
   template <typename Lanes>
-  static vf part(const PoolingRows& rows, int64_t row, int64_t at, int64_t, float columns,
-                 Lanes lanes) {
-    return load(rows.base[row] + at, lanes) * broadcast(rows.share[row] * columns);
+  static vf part(const Row<uint8_t>& row, int64_t at, int64_t, float columns, const Lanes& lanes) {
+    return load(row.dy + at, lanes) * broadcast(row.share * columns);
   }
 };
 
@@ -122,7 +135,8 @@ void planar(const PoolingParams& p, PoolingRows& rows, const float* dy,
         vf sum{};
         for (int64_t i = 0; i < rows.count; ++i)
           for (int64_t back = farthest; back >= 0; --back)
-            sum += Of::part(rows, i, j + phases.reach - back, f + back * stride, 1.0f, AllLanes{});
+            sum += Of::part(Row<Tap>(rows, i), j + phases.reach - back, f + back * stride, 1.0f,
+                            AllLanes{});
         store(rows.result + f * phases.length + j, sum);
       }
     }
@@ -130,29 +144,79 @@ void planar(const PoolingParams& p, PoolingRows& rows, const float* dy,
   });
 }
 
+// Positions of one phase, `count` of them, each covered by kRows rows of windows and kTaps windows of
+// each; 0: by as many as given. Window q of position j is j - back.
+template <typename Of, int kRows, int kTaps, typename Lanes>
+void phase(const PoolingRows& rows, int64_t taps, int64_t stride, int64_t block, int64_t f,
+           int64_t j, int64_t count, int64_t c, float* to, Lanes lanes) {
+  using Line = Row<typename Of::TapType>;
+  const int64_t row_count = kRows ? kRows : rows.count, tap_count = kTaps ? kTaps : taps;
+  Line lines[kRows ? kRows : 1];
+  for (int i = 0; i < kRows; ++i) lines[i] = Line(rows, i);
+  const float* const columns = rows.counted;
+  for (int64_t end = j + count; j < end; ++j, to += stride * block) {
+    vf sum{};
+#pragma GCC unroll 3
+    for (int64_t i = 0; i < row_count; ++i) {
+      const Line line = kRows ? lines[i] : Line(rows, i);
+#pragma GCC unroll 3
+      for (int64_t back = tap_count - 1; back >= 0; --back)
+        sum += Of::part(line, (j - back) * block + c, f + back * stride, columns[j - back], lanes);
+    }
+    store(to, sum, lanes);
+  }
+}
+
+template <typename Of, int kRows>
+void phase_of(const PoolingRows& rows, int64_t taps, int64_t stride, int64_t block, int64_t f,
+              int64_t j, int64_t count, float* to) {
+  for_channels(block, [&](int64_t c, auto lanes) {
+    using Lanes = decltype(lanes);
+    const auto run = taps == 1   ? phase<Of, kRows, 1, Lanes>
+                     : taps == 2 ? phase<Of, kRows, 2, Lanes>
+                     : taps == 3 ? phase<Of, kRows, 3, Lanes>
+                                 : phase<Of, kRows, 0, Lanes>;
+    run(rows, taps, stride, block, f, j, count, c, to + c, lanes);
+  });
+}
+
 template <typename Of>
 void blocked(const PoolingParams& p, PoolingRows& rows, const float* dy,
              const typename Of::TapType* tap, float* dx, int64_t first, int64_t last) {
-  for (int64_t w = 0; w < p.in[2]; ++w) {
-    rows.first[w] = (int32_t)p.first_window(2, w);
-    rows.last[w] = (int32_t)p.last_window(2, w);
-  }
+  const int64_t stride = p.stride[2], width = p.in[2], begin = p.begin[2], block = p.block;
   for (int64_t q = 0; q < p.out[2]; ++q) rows.counted[q] = 1.0f / (float)p.counted(2, q);
   const auto find = [&](int64_t row, int64_t) {
-    rows.base[rows.count] = dy + row * p.out[2] * p.block;
-    rows.taps[rows.count] = tap + (Of::kHasTaps ? row * p.out[2] * p.block : 0);
+    rows.base[rows.count] = dy + row * p.out[2] * block;
+    rows.taps[rows.count] = tap + (Of::kHasTaps ? row * p.out[2] * block : 0);
+  };
+  // Position w = j * stride + f - begin, covered by the windows j - taps + 1 .. j; fewer at the ends.
+  const auto edge = [&](float* to, int64_t w) {
+    for_channels(block, [&](int64_t c, auto lanes) {
+      vf sum{};
+      for (int64_t i = 0; i < rows.count; ++i)
+        for (int64_t q = p.first_window(2, w); q <= p.last_window(2, w); ++q)
+          sum += Of::part(Row<typename Of::TapType>(rows, i), q * block + c, w + begin - q * stride,
+                          rows.counted[q], lanes);
+      store(to + w * block + c, sum, lanes);
+    });
   };
   for_rows(p, rows, first, last, find, [&](int64_t row) {
-    float* to = dx + row * p.in[2] * p.block;
-    for (int64_t w = 0; w < p.in[2]; ++w, to += p.block)
-      for_channels(p.block, [&](int64_t c, auto lanes) {
-        vf sum{};
-        for (int64_t i = 0; i < rows.count; ++i)
-          for (int64_t q = rows.first[w]; q <= rows.last[w]; ++q)
-            sum += Of::part(rows, i, q * p.block + c, w + p.begin[2] - q * p.stride[2],
-                            rows.counted[q], lanes);
-        store(to + c, sum, lanes);
-      });
+    float* const to = dx + row * width * block;
+    const auto run = rows.count == 1   ? phase_of<Of, 1>
+                     : rows.count == 2 ? phase_of<Of, 2>
+                     : rows.count == 3 ? phase_of<Of, 3>
+                                       : phase_of<Of, 0>;
+    if (stride > p.kernel[2] || rows.count == 0) std::fill(to, to + width * block, 0.0f);
+    for (int64_t f = 0; f < std::min(stride, p.kernel[2]) && rows.count > 0; ++f) {
+      const int64_t taps = (p.kernel[2] - 1 - f) / stride + 1;
+      int64_t w = begin > f ? (begin - f + stride - 1) / stride * stride + f - begin : f - begin;
+      int64_t j = (w + begin) / stride;
+      for (; w < width && j < taps - 1; w += stride, ++j) edge(to, w);
+      const int64_t inside = (width - w + stride - 1) / stride;
+      const int64_t count = std::max<int64_t>(0, std::min(inside, p.out[2] - j));
+      run(rows, taps, stride, block, f, j, count, to + w * block);
+      for (w += count * stride; w < width; w += stride) edge(to, w);
+    }
   });
 }
 

@@ -20,8 +20,6 @@ inline void store(float* p, vf v, const SomeLanes& lanes) {
   store(p, v, lanes.mask);
 }
 
-typedef uint8_t vb __attribute__((vector_size(kLanes)));
-
 inline vi broadcast_int(int32_t x) {
   return x - vi{};
 }
@@ -31,31 +29,49 @@ inline vi load_int(const int32_t* p) {
   return v;
 }
 
-inline void store_taps(uint8_t* p, vi v, AllLanes) {
-  const vb narrow = __builtin_convertvector(v, vb);
-  std::memcpy(p, &narrow, sizeof narrow);
-}
 inline void store_taps(int32_t* p, vi v, AllLanes) {
   std::memcpy(p, &v, sizeof v);
+}
+inline void store_taps(uint8_t* p, vi v, AllLanes) {
+#if defined(__AVX512F__)
+  _mm512_mask_cvtepi32_storeu_epi8(p, 0xffff, (__m512i)v);
+#else
+  for (int i = 0; i < kLanes; ++i) p[i] = (uint8_t)v[i];
+#endif
 }
 template <typename Tap>
 inline void store_taps(Tap* p, vi v, const SomeLanes& lanes) {
   for (int i = 0; i < lanes.count; ++i) p[i] = (Tap)v[i];
 }
 
-inline vi load_taps(const uint8_t* p, AllLanes) {
-  vb narrow;
-  std::memcpy(&narrow, p, sizeof narrow);
-  return __builtin_convertvector(narrow, vi);
-}
-inline vi load_taps(const int32_t* p, AllLanes) {
-  return load_int(p);
+// The value where the taps are this one, else 0.
+template <typename Tap>
+inline vf where_tap(vf value, const Tap* taps, int32_t tap, AllLanes) {
+#if defined(__AVX512F__)
+  __mmask16 same;
+  if constexpr (sizeof(Tap) == 1)
+    same = _mm_cmpeq_epi8_mask(_mm_loadu_si128(reinterpret_cast<const __m128i*>(taps)),
+                               _mm_set1_epi8((char)tap));
+  else
+    same = _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(taps), _mm512_set1_epi32(tap));
+  return (vf)_mm512_maskz_mov_ps(same, (__m512)value);
+#elif defined(__AVX2__)
+  __m256i wide;
+  if constexpr (sizeof(Tap) == 1)
+    wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(taps)));
+  else
+    wide = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(taps));
+  return (vf)_mm256_and_ps((__m256)_mm256_cmpeq_epi32(wide, _mm256_set1_epi32(tap)), (__m256)value);
+#else
+  vi wide;
+  for (int i = 0; i < kLanes; ++i) wide[i] = taps[i];
+  return (vf)((wide == tap) & (vi)value);
+#endif
 }
 template <typename Tap>
-inline vi load_taps(const Tap* p, const SomeLanes& lanes) {
-  vi v{};
-  for (int i = 0; i < lanes.count; ++i) v[i] = p[i];
-  return v;
+inline vf where_tap(vf value, const Tap* taps, int32_t tap, const SomeLanes& lanes) {
+  for (int i = 0; i < lanes.count; ++i) value[i] = taps[i] == tap ? value[i] : 0.0f;
+  return value;
 }
 
 // A larger value, or the first NaN, takes the place of the best so far.
@@ -69,16 +85,6 @@ inline void take_larger(vf& best, vi& which, vf value, vi tap) {
   const vi wins = ~(value <= best) & (best == best);
   best = wins ? value : best;
   which = wins ? tap : which;
-#endif
-}
-
-// The value where the taps are this one, else 0.
-inline vf where_tap(vf value, vi taps, vi tap) {
-#if defined(__AVX512F__)
-  return (vf)_mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask((__m512i)taps, (__m512i)tap),
-                                 (__m512)value);
-#else
-  return (vf)((taps == tap) & (vi)value);
 #endif
 }
 
