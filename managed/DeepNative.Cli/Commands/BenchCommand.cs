@@ -17,7 +17,7 @@ internal sealed class BenchCommand : Command
     private const int MostSteps = 1_000_000;
     private const int ProfiledSteps = 20;
 
-    private readonly Argument<string> _model = ModelArgument.Create();
+    private readonly Argument<string> _model = ModelArgument.CreateMeasurable();
     private readonly Option<string> _mode = new Option<string>("--mode")
     {
         Description = "train: forward, loss, gradients and update; infer: forward alone",
@@ -60,7 +60,7 @@ internal sealed class BenchCommand : Command
 
     private int Run(Terminal terminal, ParseResult parsed)
     {
-        var model = ModelArgument.Find(parsed.GetRequiredValue(_model));
+        var model = ModelArgument.FindMeasurable(parsed.GetRequiredValue(_model));
         var training = parsed.GetValue(_mode) == Train;
         var batch = parsed.GetValue(_batch) ?? model.Recipe.Batch;
         var seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed;

@@ -84,14 +84,18 @@ public abstract class RecurrentLayer : Layer
     /// <inheritdoc/>
     protected override Value Build(Value input)
     {
-        var result = Run(input, null, null, null);
-        if (_returnSequences) return result.Output;
-        var last = new Value[_directions];
-        for (var i = 0; i < last.Length; i++) last[i] = Slice.Select(result.Hidden, 0, _stack.Length - _directions + i);
-        return Concat.Along(1, last);
+        var (output, hiddens, _) = RunLayers(input, null, null, null);
+        return _returnSequences ? output : Concat.Along(1, hiddens.AsSpan(_stack.Length - _directions));
     }
 
     private protected RecurrentResult Run(Value input, Value? lengths, Value? hidden, Value? cell)
+    {
+        var (output, hiddens, cells) = RunLayers(input, lengths, hidden, cell);
+        return new RecurrentResult(output, Concat.Stack(0, hiddens), _cell == RecurrentCell.Lstm ? Concat.Stack(0, cells) : null);
+    }
+
+    // The output, and the last states of each layer and direction.
+    private (Value Output, Value[] Hiddens, Value[] Cells) RunLayers(Value input, Value? lengths, Value? hidden, Value? cell)
     {
         var shape = input.Shape;
         if (shape.Rank != 3 || shape[2] != InputSize || shape[_batchFirst ? 1 : 0] < 1)
@@ -117,8 +121,7 @@ public abstract class RecurrentLayer : Layer
             if (_dropouts[layer] is { } dropout) x = dropout.Forward(x);
         }
 
-        return new RecurrentResult(
-            _batchFirst ? Transpose.Swap(x, 0, 1) : x, Concat.Stack(0, hiddens), _cell == RecurrentCell.Lstm ? Concat.Stack(0, cells) : null);
+        return (_batchFirst ? Transpose.Swap(x, 0, 1) : x, hiddens, cells);
 
         static Value? At(Value? states, int index) => states is null ? null : Slice.Select(states, 0, index);
     }
