@@ -186,15 +186,29 @@ public static class Activations
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentOutOfRangeException.ThrowIfLessThan(pieces, 1);
-        if (axis < 0 || axis >= x.Shape.Rank || x.Shape[axis] % pieces != 0)
-        {
-            throw x.Graph.Mismatch(
-                nameof(Maxout), $"a multiple of {pieces} along axis {axis}", x.Shape.ToString(),
-                $"input is {x.Shape}, expected a multiple of {pieces} along axis {axis}");
-        }
-
+        CheckChannels(nameof(Maxout), x, pieces, axis);
         var split = x.Shape.Until(axis).Concat([x.Shape[axis] / pieces, pieces]).Concat(x.Shape.From(axis + 1));
         return Reduce.Max(Reshape.To(x, split), [axis + 1]);
+    }
+
+    /// <summary>The first half of the channels times the sigmoid of the second (Dauphin et al.: "Language modeling with gated convolutional networks", 2017).</summary>
+    /// <param name="x">Any shape with an even number of channels.</param>
+    /// <param name="axis">The axis of the channels; 1 for (N, C, ...).</param>
+    /// <returns>The same shape with half the channels.</returns>
+    /// <exception cref="ShapeException">There is no such axis, or its extent is odd.</exception>
+    public static Value Glu(Value x, int axis = 1)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        CheckChannels(nameof(Glu), x, 2, axis);
+        var halves = Slice.Chunk(x, 2, axis);
+        return halves[0] * Pointwise.Sigmoid(halves[1]);
+    }
+
+    private static void CheckChannels(string name, Value x, int divisor, int axis)
+    {
+        if (axis >= 0 && axis < x.Shape.Rank && x.Shape[axis] % divisor == 0) return;
+        throw x.Graph.Mismatch(
+            name, $"a multiple of {divisor} along axis {axis}", x.Shape.ToString(), $"input is {x.Shape}, expected a multiple of {divisor} along axis {axis}");
     }
 
     private static Value Clamp(string name, Value x, float minimum, float maximum) => Apply(

@@ -27,6 +27,7 @@ FUNCTIONS = {
     "Heaviside": (lambda x: torch.heaviside(x.detach(), torch.zeros((), dtype=x.dtype)) + 0 * x, {}),
     "Softmax": (F.softmax, {"dim": 1}),
     "LogSoftmax": (F.log_softmax, {"dim": 1}),
+    "Glu": (F.glu, {"dim": 1}),
 }
 
 
@@ -37,8 +38,9 @@ def cases():
         x = torch.cat([special, torch.randn(36) * 3]).reshape(6, 8).double().requires_grad_()
         weight = torch.linspace(0.5, 1.5, x.numel()).double().reshape(x.shape)
         y = function(x, **arguments)
-        grad, = torch.autograd.grad((y * weight).sum(), x, create_graph=True)
-        tensors = {"x": x, "y": y, "loss_weight": weight, "grad_x": grad}
+        loss_weight = torch.linspace(0.5, 1.5, y.numel()).double().reshape(y.shape)
+        grad, = torch.autograd.grad((y * loss_weight).sum(), x, create_graph=True)
+        tensors = {"x": x, "y": y, "loss_weight": loss_weight, "grad_weight": weight, "grad_x": grad}
         if grad.requires_grad:
             try:
                 tensors["grad2_x"], = torch.autograd.grad((grad * weight * (x != 0)).sum(), x)

@@ -28,6 +28,7 @@ internal sealed class ActivationsGoldenTests
         ["Heaviside"] = Activations.Heaviside,
         ["Softmax"] = x => Softmax.Apply(x),
         ["LogSoftmax"] = x => Softmax.Log(x),
+        ["Glu"] = x => Activations.Glu(x),
     };
 
     private static IEnumerable<GoldenCase> Cases => GoldenFile.Load("activations");
@@ -58,7 +59,7 @@ internal sealed class ActivationsGoldenTests
             var gradient = run.Graph.Gradients(loss, [x])[0];
             run.Expect("grad_x", gradient);
             if (test.Tensors.ContainsKey("grad2_x"))
-                run.Expect("grad2_x", SecondOf(run.Graph, gradient * weight * Pointwise.NotEqual(x, run.Graph.Constant(0f)), x));
+                run.Expect("grad2_x", SecondOf(run.Graph, gradient * run.Bind("grad_weight") * Pointwise.NotEqual(x, run.Graph.Constant(0f)), x));
         }
 
         // 1 - sigmoid has the error of 1 where it is small, and the second derivative multiplies it by x^5.

@@ -79,6 +79,7 @@ internal sealed class LayerTests
         yield return Case(new Linear(5, 7), [2, 5], [2, 7]);
         yield return Case(new Dropout(), [2, 5], [2, 5]);
         yield return Case(new Maxout(4), [2, 8, 3], [2, 2, 3]);
+        yield return Case(new Glu(), [2, 8, 3], [2, 4, 3]);
         foreach (var layer in new Layer[]
         {
             new Celu(), new Elu(), new Gelu(), new HardSigmoid(), new HardSwish(), new HardTanh(), new Heaviside(), new Identity(), new LeakyReLU(), new LogSigmoid(), new LogSoftmax(),

@@ -60,6 +60,8 @@ internal sealed class ActivationCases : IOperatorCases
             yield return Case(All[0], [0, 3], 1);
             foreach (var (x, slope) in new (Shape, Shape)[] { ([5, 3], [3]), ([2, 3, 4], [3, 1]), ([2, 3, 2, 5], [1]), ([1, 1], []) })
                 yield return new OperatorCase($"prelu {x} with slopes {slope}", b => Sized(b, Activations.PRelu(b.Input(x, -2, 2), b.Input(slope, 0.1, 0.9))));
+            foreach (var (x, axis) in new (Shape, int)[] { ([4, 6], 1), ([2, 6, 3, 3], 1), ([3, 1, 2], 2), ([0, 4], 1) })
+                yield return new OperatorCase($"glu {x} along {axis}", b => Sized(b, Activations.Glu(b.Input(x, -2, 2), axis)));
             foreach (var (x, pieces, axis) in new (Shape, int, int)[] { ([4, 6], 3, 1), ([2, 6, 3, 3], 2, 1), ([5, 1], 1, 1), ([2, 3, 10], 5, 2), ([6], 2, 0), ([0, 4], 2, 1) })
                 yield return new OperatorCase($"maxout {x} of {pieces} along {axis}", b => Sized(b, Activations.Maxout(b.Input(x, 0.5, 2), pieces, axis)));
         }
@@ -69,6 +71,7 @@ internal sealed class ActivationCases : IOperatorCases
     [
         new("slopes that do not fit", "shapes (2, 3) and (2) do not broadcast", b => Activations.PRelu(b.Input([2, 3]), b.Input([2]))),
         new("channels that are no multiple", "input is (2, 5), expected a multiple of 2 along axis 1", b => Activations.Maxout(b.Input([2, 5]), 2)),
+        new("an odd number of gates", "input is (2, 5), expected a multiple of 2 along axis 1", b => Activations.Glu(b.Input([2, 5]))),
         new("no such axis", "input is (4), expected a multiple of 2 along axis 1", b => Activations.Maxout(b.Input([4]), 2)),
     ];
 
