@@ -48,10 +48,13 @@ class Side:
         self.process.wait()
 
 
-def build():
-    """Builds engine and benchmarks, and says how to start the latter."""
+def build(needed):
+    """Builds engine and benchmarks where that is needed, and says how to start the latter."""
     environment = {"DEEPNATIVE_NATIVE_PATH": os.path.join(ROOT, "build", "release", "lib"),
                    **os.environ}
+    command = ["dotnet", os.path.join(BENCHMARKS, "DeepNative.Benchmarks.dll")]
+    if not needed:
+        return command, environment
     if "DEEPNATIVE_NATIVE_PATH" not in os.environ:
         subprocess.run([os.path.join(ROOT, "deepnative"), "devices"], check=True,
                        stdout=subprocess.DEVNULL)
@@ -60,7 +63,7 @@ def build():
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"compare: the benchmarks do not build\n{done.stdout[-2000:]}")
-    return ["dotnet", os.path.join(BENCHMARKS, "DeepNative.Benchmarks.dll")], environment
+    return command, environment
 
 
 class Case:
@@ -148,6 +151,7 @@ def main(arguments, favour, cpu_name):
                         help="exit with 1 when the geometric mean of all cases is below")
     parser.add_argument("--worst", type=float, metavar="RATIO", help="exit with 1 when a case is below")
     parser.add_argument("--json", metavar="FILE", help="write the result, with every case")
+    parser.add_argument("--no-build", action="store_true", help="take what the last run built")
     options = parser.parse_args(arguments)
 
     with open(os.path.join(HERE, "operators.json")) as file:
@@ -157,7 +161,7 @@ def main(arguments, favour, cpu_name):
         print("compare: no case has such a name", file=sys.stderr)
         return 2
 
-    command, environment = build()
+    command, environment = build(not options.no_build)
     command += ["serve", "cpu", str(options.threads)]
     environment["OMP_NUM_THREADS"] = str(options.threads)
     sides = {"ours": Side("ours", command, environment, favour),

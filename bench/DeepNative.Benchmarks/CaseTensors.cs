@@ -1,4 +1,5 @@
 using DeepNative.Layers;
+using DeepNative.Optimizers;
 
 namespace DeepNative.Benchmarks;
 
@@ -8,6 +9,7 @@ public sealed class CaseTensors(Device device, OperatorCase operatorCase) : IDis
     private readonly List<Tensor> _tensors = [];
     private readonly Dictionary<string, Value> _differentiable = [];
     private readonly List<Layer> _layers = [];
+    private OptimizerState? _state;
     private readonly Philox _random = new(seed: 1);
 
     /// <summary>The case.</summary>
@@ -70,6 +72,21 @@ public sealed class CaseTensors(Device device, OperatorCase operatorCase) : IDis
         return result;
     }
 
+    /// <summary>One update of the case's parameters.</summary>
+    /// <returns>Nothing: there is no result but the parameters.</returns>
+    public Value? Update(Optimizers.Optimizer rule)
+    {
+        ArgumentNullException.ThrowIfNull(rule);
+        var weights = new Weights(operatorCase.Shapes("parameters"));
+        _layers.Add(weights);
+        weights.Materialize(device, seed: 1);
+        _state = new OptimizerState(device, weights.Parameters());
+        _state.LearningRate.Write<float>([rule.LearningRate]);
+        rule.CreateState(_state);
+        rule.Update(Graph, _state, [.. weights.Parameters().Select(parameter => Floats(parameter.Name + ".gradient", parameter.Shape))]);
+        return null;
+    }
+
     /// <summary>Keeps a value in memory, so that it is computed.</summary>
     public void Store(Value value) => Graph.Store(value, Add(value.DType, value.Shape));
 
@@ -78,6 +95,7 @@ public sealed class CaseTensors(Device device, OperatorCase operatorCase) : IDis
     {
         foreach (var tensor in _tensors) tensor.Dispose();
         foreach (var layer in _layers) layer.ReleaseTensors();
+        _state?.Dispose();
     }
 
     private Tensor Add(DType dtype, Shape shape)
@@ -85,5 +103,15 @@ public sealed class CaseTensors(Device device, OperatorCase operatorCase) : IDis
         var tensor = new Tensor(device, dtype, shape);
         _tensors.Add(tensor);
         return tensor;
+    }
+
+    private sealed class Weights : Layer
+    {
+        public Weights(Shape[] shapes)
+        {
+            for (var i = 0; i < shapes.Length; i++) AddParameter($"weight{i}", shapes[i], Initializer.Uniform(-1f, 1f));
+        }
+
+        protected override Value Build(Value input) => input;
     }
 }

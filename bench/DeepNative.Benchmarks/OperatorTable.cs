@@ -1,10 +1,14 @@
 using DeepNative.Operators;
+using DeepNative.Optimizers;
 
 namespace DeepNative.Benchmarks;
 
 /// <summary>How each operator of operators.json is written with the library; bench/peers/operators.py is its twin.</summary>
 public static class OperatorTable
 {
+    // Small: the weights of many thousand updates stay ordinary numbers.
+    private const float Rate = 1e-6f;
+
     private static readonly Dictionary<string, Func<CaseTensors, Value?>> _builders = new()
     {
         ["conv1d"] = t => Convolution.Apply(t.Input("x"), t.Input("weight"), t.Optional("bias"), Window(t.Case)),
@@ -24,8 +28,13 @@ public static class OperatorTable
         ["relu"] = t => Activations.Relu(t.Input("x")),
         ["leaky_relu"] = t => Activations.LeakyRelu(t.Input("x")),
         ["elu"] = t => Activations.Elu(t.Input("x")),
+        ["gelu"] = t => Activations.Gelu(t.Input("x")),
+        ["gelu_tanh"] = t => Activations.Gelu(t.Input("x"), GeluForm.Tanh),
+        ["hardswish"] = t => Activations.HardSwish(t.Input("x")),
+        ["mish"] = t => Activations.Mish(t.Input("x")),
         ["sigmoid"] = t => Pointwise.Sigmoid(t.Input("x")),
         ["tanh"] = t => Pointwise.Tanh(t.Input("x")),
+        ["silu"] = t => Activations.Silu(t.Input("x")),
         ["softplus"] = t => Activations.Softplus(t.Input("x")),
         ["exp"] = t => Pointwise.Exp(t.Input("x")),
         ["log"] = t => Pointwise.Log(t.Input("x")),
@@ -74,14 +83,12 @@ public static class OperatorTable
         ["upsample_nearest"] = t => Resize.Nearest(t.Input("x"), Size(t)),
         ["upsample_bilinear"] = t => Resize.Linear(t.Input("x"), Size(t)),
 
-        ["sgd"] = t => Update(t, (rate, weights, gradients, states) => Optimizer.Sgd(rate, weights, gradients, states(), momentum: 0.9f)),
-        ["adam"] = t => Update(t, (rate, weights, gradients, states) =>
-            Optimizer.Adam(rate, Step(t), weights, gradients, states(), states())),
-        ["adamw"] = t => Update(t, (rate, weights, gradients, states) =>
-            Optimizer.Adam(rate, Step(t), weights, gradients, states(), states(), weightDecay: 0.01f, decoupled: true)),
+        ["sgd"] = t => t.Update(new Sgd(Rate, momentum: 0.9f)),
+        ["adam"] = t => t.Update(new Adam(Rate)),
+        ["adamw"] = t => t.Update(new AdamW(Rate)),
+        ["rmsprop"] = t => t.Update(new RmsProp(Rate)),
+        ["adagrad"] = t => t.Update(new Adagrad(Rate)),
     };
-
-    private delegate void Rule(Value learningRate, Value[] weights, Value[] gradients, Func<Value[]> states);
 
     /// <summary>Whether the library has an operator.</summary>
     public static bool Has(string name) => _builders.ContainsKey(name);
@@ -124,17 +131,5 @@ public static class OperatorTable
         if (t.Case.Has("size")) return (t.Case.Wholes("size")[0], t.Case.Wholes("size")[1]);
         var (shape, scale) = (t.Case.Inputs["x"], t.Case.Whole("scale"));
         return ((int)shape[2] * scale, (int)shape[3] * scale);
-    }
-
-    private static Value Step(CaseTensors t) => t.Given<long>("step", DType.Int64, Shape.Scalar, [0]);
-
-    private static Value? Update(CaseTensors t, Rule rule)
-    {
-        var shapes = t.Case.Shapes("parameters");
-        var rate = t.Given<float>("learning_rate", DType.Float32, Shape.Scalar, [1e-6f]);
-        rule(rate, All("weight", -1f), All("gradient", -1f), () => All("state", 0f));
-        return null;
-
-        Value[] All(string name, float low) => [.. shapes.Select((shape, i) => t.Floats($"{name}{i}", shape, low))];
     }
 }
