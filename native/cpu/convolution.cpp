@@ -85,6 +85,7 @@ struct Primitive {
     for (size_t i = 0; i < inputs.size(); ++i) inputs[i].second.set_data_handle(a.inputs[i]);
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i].second.set_data_handle(a.outputs[i]);
     scratch.set_data_handle(a.scratch);
+    DenormalScope::cover_workers(device->threads());
     primitive.execute(device->stream(), arguments);
     epilogue.run(a, static_cast<char*>(a.scratch) + epilogue_offset);
   }

@@ -58,13 +58,13 @@ class CpuRunner final : public Runner {
   CpuRunner(const std::vector<Step>& steps, int threads) : steps_(steps), threads_(threads) {}
   void run() override {
     const ThreadScope scope(threads_);
-    const DenormalScope denormals(threads_);
+    const DenormalScope denormals;
     for (const Step& step : steps_) step.run();
   }
   void run_profiled(std::vector<double>& microseconds) override {
     using Clock = std::chrono::steady_clock;
     const ThreadScope scope(threads_);
-    const DenormalScope denormals(threads_);
+    const DenormalScope denormals;
     auto before = Clock::now();
     for (size_t i = 0; i < steps_.size(); ++i) {
       steps_[i].run();
@@ -79,14 +79,15 @@ class CpuRunner final : public Runner {
   int threads_;
 };
 
+thread_local bool workers_covered = false;
+
 }  // namespace
 
 #if defined(__SSE2__)
 
-DenormalScope::DenormalScope(int threads) : before_(_mm_getcsr()) {
-  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-#pragma omp parallel num_threads(threads)
-  _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
+DenormalScope::DenormalScope() : before_(_mm_getcsr()) {
+  flush_denormals();
+  workers_covered = false;
 }
 DenormalScope::~DenormalScope() {
   _mm_setcsr(before_);
@@ -94,10 +95,17 @@ DenormalScope::~DenormalScope() {
 
 #else
 
-DenormalScope::DenormalScope(int) : before_(0) {}
+DenormalScope::DenormalScope() : before_(0) {}
 DenormalScope::~DenormalScope() = default;
 
 #endif
+
+void DenormalScope::cover_workers(int threads) {
+  if (workers_covered) return;
+#pragma omp parallel num_threads(threads)
+  flush_denormals();
+  workers_covered = true;
+}
 
 class CpuStorage final : public Storage {
  public:

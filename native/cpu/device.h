@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include "cpu/kernels/denormals.h"
 #include "cpu/layout.h"
 #include "engine/compiled.h"
 
@@ -65,8 +66,11 @@ class ThreadScope {
 // decays into them and stays there, and each would cost the processor a hundred cycles.
 class DenormalScope {
  public:
-  explicit DenormalScope(int threads);
+  DenormalScope();
   ~DenormalScope();
+  // Before a library opens a parallel region; own regions begin with flush_denormals. Waking the
+  // workers for nothing would take longer than a small program does.
+  static void cover_workers(int threads);
   DenormalScope(const DenormalScope&) = delete;
   DenormalScope& operator=(const DenormalScope&) = delete;
 
@@ -86,6 +90,7 @@ void parallel(int threads, int64_t count, int64_t work, const Body& body) {
   }
 #pragma omp parallel num_threads(threads)
   {
+    flush_denormals();
     const int64_t thread = omp_get_thread_num();
     body(count * thread / threads, count * (thread + 1) / threads);
   }

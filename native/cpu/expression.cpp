@@ -55,14 +55,6 @@ int operand_count(int32_t opcode) {
 struct BFloat16 {
   uint16_t bits;
   BFloat16() = default;
-  explicit BFloat16(float value) {
-    uint32_t word = std::bit_cast<uint32_t>(value);
-    if (std::isnan(value))
-      word |= 0x00400000u;  // stays a NaN when cut
-    else
-      word += 0x7fffu + (word >> 16 & 1);
-    bits = (uint16_t)(word >> 16);
-  }
   explicit operator float() const { return std::bit_cast<float>((uint32_t)bits << 16); }
 };
 
@@ -161,19 +153,28 @@ void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* 
       round_to<_Float16>(in, begin, count, data);
       break;
     case DN_DTYPE_BF16:
-      round_to<BFloat16>(in, begin, count, data);
+      DN_SELECT_ISA(pointwise_table).to_bfloat16(in, static_cast<uint16_t*>(data) + begin, count);
       break;
   }
 }
 
 BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
-                               std::vector<DType> inputs, std::vector<DType> outputs)
-    : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
+                               std::vector<DType> inputs, std::vector<DType> outputs, bool stream)
+    : inputs_(std::move(inputs)), outputs_(std::move(outputs)), stream_(stream) {
   const int count = (int)expression.size();
   std::vector<int> last_use(count, -1);
   for (int i = 0; i < count; ++i) {
     const dn_instruction& e = expression[i];
-    instructions_.push_back({e.opcode, e.a, e.b, e.c, -1, -1, e.value});
+    const UnaryRow* unary = find_unary(e.opcode);
+    const BinaryRow* binary = find_binary(e.opcode);
+    const Step step = e.opcode == DN_OPCODE_INPUT      ? Step::Input
+                      : e.opcode == DN_OPCODE_CONSTANT ? Step::Constant
+                      : e.opcode == DN_OPCODE_OUTPUT   ? Step::Output
+                      : unary                          ? Step::Unary
+                      : binary                         ? Step::Binary
+                                                       : Step::Select;
+    const int function = unary ? (int)unary->function : binary ? (int)binary->function : 0;
+    instructions_.push_back({step, function, e.a, e.b, e.c, -1, -1, e.value});
     const int operands = operand_count(e.opcode);
     if (operands > 0) last_use[e.a] = i;
     if (operands > 1) last_use[e.b] = i;
@@ -196,7 +197,7 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
   std::vector<int> free_slots;
   for (int i = 0; i < count; ++i) {
     Instruction& instruction = instructions_[i];
-    if (instruction.opcode == DN_OPCODE_OUTPUT || instruction.output >= 0) continue;
+    if (instruction.step == Step::Output || instruction.output >= 0) continue;
     if (free_slots.empty()) free_slots.push_back((int)slot_count_++);
     instruction.slot = free_slots.back();
     free_slots.pop_back();
@@ -205,8 +206,8 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
         free_slots.push_back(instructions_[j].slot);
     if (last_use[i] < 0) free_slots.push_back(instruction.slot);
   }
-  // SELECT takes arrays only: up to two scalars are spread out.
-  slot_count_ += 3;
+  // SELECT takes arrays only: up to two scalars are spread out. The last slot is for what is streamed.
+  slot_count_ += 4;
 }
 
 void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* const* outputs,
@@ -223,22 +224,28 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
   if (instructions_.size() > kMaxLocal) many.resize(instructions_.size());
   Value* values = many.empty() ? local : many.data();
 
+  bool stream = stream_;
+  for (size_t i = 0; stream && i < inputs_.size(); ++i)
+    for (size_t o = 0; o < outputs_.size(); ++o) stream = stream && inputs[i] != outputs[o];
+
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t n = std::min(kBlock, count - begin);
     const auto slot = [&](int index) { return scratch + index * kBlock; };
     const auto spread = [&](const Value& value, int64_t which) {
       if (value.array) return value.array;
-      float* out = slot((int)(slot_count_ - 3 + which));
+      float* out = slot((int)(slot_count_ - 4 + which));
       std::fill(out, out + n, value.number);
       return (const float*)out;
     };
     for (size_t i = 0; i < instructions_.size(); ++i) {
       const Instruction& e = instructions_[i];
-      float* target = e.output >= 0 ? static_cast<float*>(outputs[e.output]) + begin
-                      : e.slot >= 0 ? slot(e.slot)
-                                    : nullptr;
+      float* direct = e.output >= 0 ? static_cast<float*>(outputs[e.output]) + begin : nullptr;
+      float* target = direct && !stream ? direct
+                      : direct          ? slot((int)slot_count_ - 1)
+                      : e.slot >= 0     ? slot(e.slot)
+                                        : nullptr;
       Value& result = values[i];
-      if (e.opcode == DN_OPCODE_INPUT) {
+      if (e.step == Step::Input) {
         if (repeat[e.a]) {
           result = {nullptr, load_as_float(inputs[e.a], inputs_[e.a], 0)};
         } else if (inputs_[e.a] == DN_DTYPE_F32) {
@@ -249,11 +256,11 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
         }
         continue;
       }
-      if (e.opcode == DN_OPCODE_CONSTANT) {
+      if (e.step == Step::Constant) {
         result = {nullptr, e.value};
         continue;
       }
-      if (e.opcode == DN_OPCODE_OUTPUT) {
+      if (e.step == Step::Output) {
         if (instructions_[e.a].output == e.b) {
           if (!values[e.a].array) {  // a number: nothing has been written yet
             float* out = static_cast<float*>(outputs[e.b]) + begin;
@@ -261,35 +268,43 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
           }
           continue;
         }
-        store_as(outputs_[e.b], spread(values[e.a], 0), begin, n, outputs[e.b]);
+        const float* array = spread(values[e.a], 0);
+        if (stream && outputs_[e.b] == DN_DTYPE_F32)
+          math.stream(array, static_cast<float*>(outputs[e.b]) + begin, n);
+        else
+          store_as(outputs_[e.b], array, begin, n, outputs[e.b]);
         continue;
       }
       const Value a = values[e.a];
-      if (const UnaryRow* unary = find_unary(e.opcode)) {
+      if (e.step == Step::Unary) {
+        const auto function = (MathFunction)e.function;
         if (a.array) {
-          math.apply(unary->function, a.array, target, n);
+          math.apply(function, a.array, target, n);
           result = {target, 0};
         } else {
           result.array = nullptr;
-          math.apply(unary->function, &a.number, &result.number, 1);
+          math.apply(function, &a.number, &result.number, 1);
         }
-      } else if (const BinaryRow* binary = find_binary(e.opcode)) {
+      } else if (e.step == Step::Binary) {
+        const auto function = (BinaryFunction)e.function;
         const Value b = values[e.b];
         if (a.array && b.array)
-          math.apply_binary(binary->function, a.array, b.array, target, n);
+          math.apply_binary(function, a.array, b.array, target, n);
         else if (a.array)
-          math.apply_scalar(binary->function, a.array, b.number, target, n);
+          math.apply_scalar(function, a.array, b.number, target, n);
         else if (b.array)
-          math.apply_scalar_left(binary->function, a.number, b.array, target, n);
+          math.apply_scalar_left(function, a.number, b.array, target, n);
         else
-          math.apply_scalar(binary->function, &a.number, b.number, &result.number, 1);
+          math.apply_scalar(function, &a.number, b.number, &result.number, 1);
         result.array = a.array || b.array ? target : nullptr;
       } else {  // SELECT
         math.select(spread(a, 0), spread(values[e.b], 1), spread(values[e.c], 2), target, n);
         result = {target, 0};
       }
+      if (direct && stream && result.array) math.stream(result.array, direct, n);
     }
   }
+  if (stream) math.stream_end();
 }
 
 }  // namespace dn::cpu

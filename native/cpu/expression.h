@@ -16,10 +16,11 @@ void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* 
 // first-level cache.
 class BlockEvaluator {
  public:
-  static constexpr int64_t kBlock = 512;  // elements; a block of one value is 2 KiB
+  static constexpr int64_t kBlock = 1024;  // elements; a block of one value is 4 KiB
 
+  // stream: outputs are written past the caches, where they are no input at the same time.
   BlockEvaluator(std::span<const dn_instruction> expression, std::vector<DType> inputs,
-                 std::vector<DType> outputs);
+                 std::vector<DType> outputs, bool stream = false);
 
   // What one thread needs.
   int64_t scratch_bytes() const { return slot_count_ * kBlock * (int64_t)sizeof(float); }
@@ -32,8 +33,10 @@ class BlockEvaluator {
            float* scratch) const;
 
  private:
+  enum class Step { Input, Constant, Output, Unary, Binary, Select };
   struct Instruction {
-    int32_t opcode;
+    Step step;
+    int function;     // of a unary or binary step
     int a, b, c;      // values
     int slot = -1;    // where the result goes
     int output = -1;  // or straight into this float32 output
@@ -44,6 +47,7 @@ class BlockEvaluator {
   std::vector<DType> inputs_, outputs_;
   int64_t slot_count_ = 0;
   bool in_place_ = false;
+  bool stream_ = false;
 };
 
 }  // namespace dn::cpu

@@ -230,6 +230,7 @@ KernelPlan plan_onednn(const CompileView& view, int op) {
         if (bias) arguments.at(DNNL_ARG_BIAS).set_data_handle(a.inputs[2]);
         arguments.at(DNNL_ARG_DST).set_data_handle(a.outputs[0]);
         arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(a.scratch);
+        DenormalScope::cover_workers(device.threads());
         product.execute(device.stream(), arguments);
       });
   return plan;

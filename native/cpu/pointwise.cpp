@@ -1,5 +1,7 @@
 // Pointwise expressions: flat over any layout that all operands share, else by rows with
 // broadcasting.
+#include <unistd.h>
+
 #include "cpu/candidates.h"
 #include "cpu/expression.h"
 
@@ -131,6 +133,12 @@ LayoutRef common_layout(const CompileView& view, const Operator& op, const Shape
   return common;
 }
 
+// Whether operands of this size are not in the caches anyway when they are read next.
+bool exceeds_caches(int64_t bytes) {
+  static const int64_t level3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return bytes >= (level3 > 0 ? level3 : int64_t{32} << 20) * 3 / 4;
+}
+
 KernelPlan plan(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const Shape& shape = view.tensor(operation.output(0)).shape;
@@ -152,7 +160,11 @@ KernelPlan plan(const CompileView& view, int op) {
     output_types.push_back(view.tensor(id).dtype);
     output_bytes.push_back(size_of(view.tensor(id).dtype));
   }
-  BlockEvaluator evaluator(operation.expression(), input_types, output_types);
+  int64_t bytes = 0;
+  for (size_t i = 0; i < shapes.size(); ++i) bytes += shapes[i].numel() * input_bytes[i];
+  for (int64_t size : output_bytes) bytes += shape.numel() * size;
+  BlockEvaluator evaluator(operation.expression(), input_types, output_types,
+                           exceeds_caches(bytes));
   if (evaluator.in_place()) {
     for (size_t i = 0; i < operation.inputs().size() && result.in_place.empty(); ++i)
       if (shapes[i] == shape && input_types[i] == DN_DTYPE_F32) result.in_place = {(int)i};

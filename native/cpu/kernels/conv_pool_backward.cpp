@@ -13,6 +13,7 @@
 #include <array>
 #include <utility>
 
+#include "denormals.h"
 #include "transpose.h"
 
 namespace dn::cpu::DN_ISA {
@@ -186,6 +187,7 @@ void backward_weight_blocked(const ConvPoolParams& p, const float* dy, const flo
   const int64_t channel_floats = p.channels * p.kernel_h * p.kernel_w;
 #pragma omp parallel num_threads(threads)
   {
+    flush_denormals();
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
     const int64_t begin = p.out_channels * me / team, end = p.out_channels * (me + 1) / team;
     Walk walk(p, scratch, me, dy, y, tap, reader);
@@ -234,6 +236,7 @@ void backward_data(const ConvPoolParams& p, const float* dy, const float* y, con
   const int64_t channel_floats = p.channels * p.kernel_h * p.kernel_w;
 #pragma omp parallel num_threads(threads)
   {
+    flush_denormals();
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
     // w [K/16][C/16][R*S][16c][16k] -> taps [K][C/16][R*S][16c]
     const int64_t vectors = channel_floats / 16;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "conv_pool_image.h"
+#include "denormals.h"
 
 namespace dn::cpu::DN_ISA {
 
@@ -277,6 +278,7 @@ void conv_pool_forward_run(const ConvPoolParams& p, const float* x, const float*
   const int64_t groups = (windows + forward.group_windows() - 1) / forward.group_windows();
 #pragma omp parallel num_threads(threads)
   {
+    flush_denormals();
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
     const int64_t begin = groups * me / team * forward.group_windows();
     const int64_t end = std::min(windows, groups * (me + 1) / team * forward.group_windows());

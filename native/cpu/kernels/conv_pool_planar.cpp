@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "conv_pool_backward.h"
+#include "denormals.h"
 
 namespace dn::cpu::DN_ISA {
 
@@ -250,6 +251,7 @@ void conv_pool_backward_weight_planar(const ConvPoolParams& p, const float* dy, 
   const PlanarPass pass{p, scratch, dy, y, tap, reader};
 #pragma omp parallel num_threads(threads)
   {
+    flush_denormals();
     const int64_t me = omp_get_thread_num(), team = omp_get_num_threads();
     float* image = scratch.image + me * static_cast<int64_t>(scratch.image_stride);
     float* values = scratch.values + me * static_cast<int64_t>(scratch.values_stride);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "denormals.h"
 #include "gemm_tile.h"
 #include "simd.h"
 #include "vector_math.h"
@@ -328,6 +329,7 @@ void run(const GemmParams& p, int threads) {
   const int64_t panel = packs_b(p) ? panel_floats(p) : 0;
 #pragma omp parallel num_threads(parts)
   {
+    flush_denormals();
     // A smaller team than asked for still does every part.
     for (int part = omp_get_thread_num(); part < parts; part += omp_get_num_threads())
       run_part(p, cut, part, parts, scratch + omp_get_thread_num() * panel);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "denormals.h"
 #include "vector_math.h"
 
 namespace dn::cpu::DN_ISA {
@@ -44,7 +45,11 @@ void for_each_part(const OptimizerTensor* tensors, int64_t tensor_count, int thr
     return;
   }
 #pragma omp parallel num_threads(parts)
-  for (int part = omp_get_thread_num(); part < parts; part += omp_get_num_threads()) run_part(part);
+  {
+    flush_denormals();
+    for (int part = omp_get_thread_num(); part < parts; part += omp_get_num_threads())
+      run_part(part);
+  }
 }
 
 // Calls body(i, mask) for whole vectors and once for what is left.

@@ -123,9 +123,39 @@ void select(const float* condition, const float* x, const float* y, float* out, 
   }
 }
 
+void stream(const float* x, float* out, int64_t n) {
+  constexpr int64_t kLine = 16;  // floats of a cache line, which is written at once or not at all
+  int64_t i = 0;
+  for (; i < n && (uintptr_t)(out + i) % (kLine * sizeof(float)) != 0; ++i) out[i] = x[i];
+#if defined(__AVX512F__)
+  for (; i + kLine <= n; i += kLine) _mm512_stream_ps(out + i, (__m512)load(x + i));
+#elif defined(__AVX2__)
+  for (; i + kLine <= n; i += kLine)
+    for (int64_t l = 0; l < kLine; l += kLanes)
+      _mm256_stream_ps(out + i + l, (__m256)load(x + i + l));
+#endif
+  for (; i < n; ++i) out[i] = x[i];
+}
+
+void stream_end() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
+void to_bfloat16(const float* x, uint16_t* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    uint32_t word;
+    std::memcpy(&word, x + i, sizeof word);
+    const uint32_t rounded = word + 0x7fffu + (word >> 16 & 1);
+    const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
+    out[i] = (uint16_t)((nan ? word | 0x00400000u : rounded) >> 16);  // a NaN stays one when cut
+  }
+}
+
 }  // namespace
 
-extern const PointwiseTable pointwise_table = {apply, apply_binary, apply_scalar, apply_scalar_left,
-                                               select};
+extern const PointwiseTable pointwise_table = {
+    apply, apply_binary, apply_scalar, apply_scalar_left, select, stream, stream_end, to_bfloat16};
 
 }  // namespace dn::cpu::DN_ISA

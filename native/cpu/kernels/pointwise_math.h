@@ -56,6 +56,11 @@ struct PointwiseTable {
   void (*apply_scalar_left)(BinaryFunction f, float x, const float* y, float* out, int64_t n);
   // out[i] = condition[i] != 0 ? x[i] : y[i]  (NaN counts as not 0)
   void (*select)(const float* condition, const float* x, const float* y, float* out, int64_t n);
+  // out[i] = x[i], past the caches where `out` is aligned. stream_end() before others read it.
+  void (*stream)(const float* x, float* out, int64_t n);
+  void (*stream_end)();
+  // The upper half of a float, rounded to nearest even; NaN stays one.
+  void (*to_bfloat16)(const float* x, uint16_t* out, int64_t n);
 };
 
 }  // namespace dn::cpu

@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "denormals.h"
 #include "gemm_tile.h"
 #include "recurrent.h"
 
@@ -63,7 +64,10 @@ void run_team(int threads, const Body& body) {
     return;
   }
 #pragma omp parallel num_threads(threads)
-  body(omp_get_thread_num(), omp_get_num_threads());
+  {
+    flush_denormals();
+    body(omp_get_thread_num(), omp_get_num_threads());
+  }
 }
 // All threads of the team are here, and see what the others wrote.
 inline void wait_for_team(int team) {
