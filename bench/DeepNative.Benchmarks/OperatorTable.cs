@@ -1,5 +1,9 @@
 using DeepNative.Operators;
 using DeepNative.Optimizers;
+using Gru = DeepNative.Layers.Gru;
+using Lstm = DeepNative.Layers.Lstm;
+using RecurrentLayer = DeepNative.Layers.RecurrentLayer;
+using Rnn = DeepNative.Layers.Rnn;
 
 namespace DeepNative.Benchmarks;
 
@@ -23,6 +27,11 @@ public static class OperatorTable
         ["adaptive_avg_pool2d"] = t => Pooling.AdaptiveAverage(t.Input("x"), Size(t)),
 
         ["batch_norm"] = t => BatchNorm.Training(t.Input("x"), t.Input("weight"), t.Input("bias"), Mean(t), Variance(t)),
+        ["layer_norm"] = t => GroupNorm.Layer(t.Input("x"), t.Case.Inputs["weight"], t.Input("weight"), t.Input("bias")),
+        ["group_norm"] = t => GroupNorm.Apply(t.Input("x"), t.Case.Whole("groups"), t.Input("weight"), t.Input("bias")),
+        ["instance_norm"] = t => GroupNorm.Apply(t.Input("x"), (int)t.Case.Inputs["x"][1], t.Input("weight"), t.Input("bias")),
+        ["lrn"] = t => LocalResponseNorm.Apply(
+            t.Input("x"), t.Case.Whole("size"), t.Case.Real("alpha"), t.Case.Real("beta"), t.Case.Real("k")),
         ["batch_norm_inference"] = t => BatchNorm.Inference(t.Input("x"), t.Input("weight"), t.Input("bias"), Mean(t), Variance(t)),
 
         ["relu"] = t => Activations.Relu(t.Input("x")),
@@ -36,6 +45,9 @@ public static class OperatorTable
         ["tanh"] = t => Pointwise.Tanh(t.Input("x")),
         ["silu"] = t => Activations.Silu(t.Input("x")),
         ["softplus"] = t => Activations.Softplus(t.Input("x")),
+        // The derivatives of these two need the result, which a training step has by then.
+        ["sigmoid_backward"] = t => SigmoidGradient(t.Input("grad"), t.Input("y")),
+        ["tanh_backward"] = t => t.Input("grad") * (1f - Square(t.Input("y"))),
         ["exp"] = t => Pointwise.Exp(t.Input("x")),
         ["log"] = t => Pointwise.Log(t.Input("x")),
         ["sqrt"] = t => Pointwise.Sqrt(t.Input("x")),
@@ -67,6 +79,8 @@ public static class OperatorTable
             return Reduce.Mean(difference * difference);
         },
 
+        ["ctc_loss"] = Alignment,
+
         ["dropout"] = t =>
         {
             var (x, kept) = (t.Input("x"), 1f - t.Case.Real("p"));
@@ -74,6 +88,15 @@ public static class OperatorTable
         },
         ["uniform"] = t => Operators.Random.Uniform(t.RandomState(), Extents(t)),
         ["normal"] = t => Operators.Random.Normal(t.RandomState(), Extents(t)),
+
+        ["concat"] = t => Concat.Along(t.Case.Whole("axis"), t.Input("a"), t.Input("b")),
+        ["slice"] = t => Slice.Range(t.Input("x"), Longs(t, "begin"), [.. Longs(t, "begin").Zip(Longs(t, "extent"), (begin, extent) => begin + extent)]),
+        ["pad"] = Frame,
+        ["transpose"] = t => Transpose.Permute(t.Input("x"), t.Case.Wholes("axes")),
+        ["lstm"] = t => Recur(t, new Lstm(Width(t), t.Case.Whole("hidden"), t.Case.Whole("layers"), batchFirst: false)),
+        ["gru"] = t => Recur(t, new Gru(Width(t), t.Case.Whole("hidden"), t.Case.Whole("layers"), batchFirst: false)),
+        ["rnn"] = t => Recur(t, new Rnn(Width(t), t.Case.Whole("hidden"), t.Case.Whole("layers"), batchFirst: false)),
+        ["attention"] = t => Attention.ScaledDotProduct(t.Input("q"), t.Input("k"), t.Input("v")),
 
         ["gather_rows"] = t => Gather.Rows(t.Input("x"), t.Indices("indices")),
         ["gather_along"] = t => Gather.Along(t.Input("x"), t.Indices("indices"), t.Case.Whole("axis")),
@@ -121,7 +144,34 @@ public static class OperatorTable
 
     private static Value Variance(CaseTensors t) => t.Floats("running_var", t.Case.Inputs["running_var"], 0.5f, 1.5f);
 
-    private static Shape Extents(CaseTensors t) => new([.. t.Case.Wholes("shape").Select(extent => (long)extent)]);
+    private static Value SigmoidGradient(Value gradient, Value y) => gradient * (y * (1f - y));
+
+    private static Value Square(Value x) => x * x;
+
+    private static int Width(CaseTensors t) => (int)t.Case.Inputs["x"][2];
+
+    private static Value Recur(CaseTensors t, RecurrentLayer layer) => t.Apply(layer, t.Input("x"));
+
+    private static Value Alignment(CaseTensors t)
+    {
+        var (x, targets) = (t.Input("x"), t.Case.Inputs["targets"]);
+        var (steps, batch, length) = ((int)x.Shape[0], targets[0], (int)targets[1]);
+        Value Lengths(string name, int each) => t.Given<int>(name, DType.Int32, [batch], [.. Enumerable.Repeat(each, (int)batch)]);
+        var losses = CtcLoss.Apply(
+            Softmax.Log(x, 2), t.Indices("targets"), Lengths("input_lengths", steps), Lengths("target_lengths", length), blank: (int)x.Shape[2] - 1);
+        return Reduce.Mean(losses * (1f / length));
+    }
+
+    private static Value Frame(CaseTensors t)
+    {
+        long width = t.Case.Whole("padding");
+        long[] around = [0, 0, width, width];
+        return t.Case.Text("mode") == "reflect" ? Pad.Reflect(t.Input("x"), around, around) : Pad.Constant(t.Input("x"), around, around);
+    }
+
+    private static long[] Longs(CaseTensors t, string name) => [.. t.Case.Wholes(name).Select(number => (long)number)];
+
+    private static Shape Extents(CaseTensors t) => new(Longs(t, "shape"));
 
     private static Value Embedding(Value table, Value indices) =>
         Reshape.To(Gather.Rows(table, Reshape.Flatten(indices, 0)), indices.Shape.Concat([table.Shape[1]]));

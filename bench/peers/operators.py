@@ -112,6 +112,8 @@ OPERATORS = {
     "gelu": unary(F.gelu), "gelu_tanh": unary(lambda x: F.gelu(x, approximate="tanh")),
     "silu": unary(F.silu), "sigmoid": unary(torch.sigmoid), "tanh": unary(torch.tanh),
     "softplus": unary(F.softplus), "hardswish": unary(F.hardswish), "mish": unary(F.mish),
+    "sigmoid_backward": lambda t, c: lambda: torch.ops.aten.sigmoid_backward(t["grad"], t["y"]),
+    "tanh_backward": lambda t, c: lambda: torch.ops.aten.tanh_backward(t["grad"], t["y"]),
     "exp": unary(torch.exp), "log": unary(torch.log), "sqrt": unary(torch.sqrt),
     "add": binary(torch.add), "multiply": binary(torch.mul), "power": binary(torch.pow),
     "add_relu": binary(lambda a, b: F.relu(a + b)),

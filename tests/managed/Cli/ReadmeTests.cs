@@ -44,8 +44,22 @@ public class ReadmeTests
         foreach (var command in commands) Assert.That(readme, Does.Contain($"`{command}"), command);
     }
 
-    private static string Readme() =>
-        File.ReadAllText(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", "README.md"));
+    [Test]
+    public void The_examples_of_CONTRIBUTING_are_lines_of_the_files_they_name()
+    {
+        var parts = Text("CONTRIBUTING.md").Split("```csharp");
+        Assert.That(parts, Has.Length.EqualTo(3));
+        for (var i = 1; i < parts.Length; i++)
+        {
+            var file = parts[i - 1].Split('`').Last(word => word.EndsWith(".cs", StringComparison.Ordinal));
+            var source = string.Join('\n', Text(file).Split('\n').Select(line => line.Trim()));
+            Assert.That(source, Does.Contain(parts[i].Split("```")[0].Trim()), file);
+        }
+    }
+
+    private static string Readme() => Text("README.md");
+
+    private static string Text(string file) => File.ReadAllText(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", file));
 
     private static string ThisFile([CallerFilePath] string path = "") => path;
 }

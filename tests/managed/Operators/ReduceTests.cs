@@ -104,6 +104,48 @@ internal sealed class ReduceCases : IOperatorCases
 
 internal sealed class ReduceTests : OperatorTests<ReduceCases>
 {
+    // The CPU cuts long sums in pieces, and walks rows and columns in vectors. Too much for the simulator.
+    [Test]
+    public void Long_rows_and_columns_are_reduced_in_pieces(
+        [Values("sum", "mean", "max", "argmax")] string mode, [Values("200003", "3 70001", "50001 3", "2 9000 33", "2 3000 4 5", "3 1003", "2 33 70")] string shape,
+        [Values(0, 1)] int axis)
+    {
+        Shape extents = [.. shape.Split(' ').Select(long.Parse)];
+        if (axis >= extents.Rank) return;
+        OperatorChecks.OnDevice(new OperatorCase($"{mode} of {shape} over {axis}", b =>
+        {
+            var exact = mode is "max" or "argmax";
+            b.ReductionLength = exact ? 0 : extents[axis];
+            b.Magnitude = exact ? 0 : 1;
+            b.HasDerivative = false;
+            b.MayBeZero = true;
+            var x = b.Input(extents);
+            return mode switch
+            {
+                "sum" => Reduce.Sum(x, [axis]),
+                "mean" => Reduce.Mean(x, [axis]),
+                "max" => Reduce.Max(x, [axis]),
+                _ => Reduce.ArgMax(x, axis),
+            };
+        }), TestDevice.Cpu);
+    }
+
+    [Test]
+    public void A_NaN_is_found_wherever_it_stands([Values(0, 15, 16, 63, 64, 90, 98)] int place, [Values(1, 3)] int columns)
+    {
+        var numbers = Enumerable.Range(0, 99 * columns).Select(i => (double)(i * 7 % 31)).ToArray();
+        numbers[place * columns + columns - 1] = double.NaN;
+        OperatorCase Of(string name, Func<Value, Value> reduce) => new($"{name} with NaN at {place} of {columns}", b =>
+        {
+            b.ReductionLength = 0;
+            b.HasDerivative = false;
+            b.MayBeZero = true;
+            return reduce(b.Given(DType.Float32, columns == 1 ? [99] : [99, columns], numbers));
+        });
+        OperatorChecks.OnDevice(Of("max", x => Reduce.Max(x, [0])), TestDevice.Cpu);
+        OperatorChecks.OnDevice(Of("argmax", x => Reduce.ArgMax(x, 0)), TestDevice.Cpu);
+    }
+
     [Test]
     public void Equal_maxima_share_the_gradient()
     {
