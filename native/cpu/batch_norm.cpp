@@ -95,16 +95,20 @@ struct Constants {
   float epsilon, momentum;
 };
 
-void normalise(const Plan& p, const Group& g, int64_t split, const float* x, float* y,
-               const NormAffine& constants) {
-  int64_t offset;
-  const NormRuns runs = p.split(split, offset);
-  offset += g.offset;
+void normalise(const Plan& p, const NormRuns& runs, const Group& g, int64_t offset, const float* x,
+               float* y, const NormAffine& constants) {
   const auto& kernels = DN_SELECT_ISA(norm_table);
   if (p.lanes)
     kernels.lane_affine(x + offset, y + offset, runs, p.step, g.width, constants);
   else
     kernels.affine(x + offset, y + offset, runs, constants);
+}
+
+void normalise_split(const Plan& p, const Group& g, int64_t split, const float* x, float* y,
+                     const NormAffine& constants) {
+  int64_t offset;
+  const NormRuns runs = p.split(split, offset);
+  normalise(p, runs, g, offset + g.offset, x, y, constants);
 }
 
 void training(const Plan& p, const Constants& k, const float* x, const float* weight,
@@ -138,20 +142,28 @@ void training(const Plan& p, const Constants& k, const float* x, const float* we
       [&](const Group& g, int64_t split, const NormMoments*) {
         float scale[kNormLanes];
         for (int c = 0; c < g.width; ++c) scale[c] = inv_std[g.channel + c] * weight[g.channel + c];
-        normalise(p, g, split, x, y, {mean + g.channel, scale, bias + g.channel});
+        normalise_split(p, g, split, x, y, {mean + g.channel, scale, bias + g.channel});
       });
 }
 
 void inference(const Plan& p, const Constants& k, const float* x, const float* weight,
                const float* bias, const float* running_mean, const float* running_var, float* y,
                int threads) {
-  parallel(threads, p.groups * p.splits, p.numel(), [&](int64_t begin, int64_t end) {
+  // In the order of memory, unless the runs are short.
+  const bool by_run = p.runs.length * (p.lanes ? kNormLanes : 1) >= 512;
+  const int64_t parts = by_run ? p.runs.count : p.splits;
+  parallel(threads, p.groups * parts, p.numel(), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const Group g = p.group(i / p.splits);
+      const Group g = p.group(by_run ? i % p.groups : i / parts);
       float scale[kNormLanes];
       for (int c = 0; c < g.width; ++c)
         scale[c] = weight[g.channel + c] / std::sqrt(running_var[g.channel + c] + k.epsilon);
-      normalise(p, g, i % p.splits, x, y, {running_mean + g.channel, scale, bias + g.channel});
+      const NormAffine constants{running_mean + g.channel, scale, bias + g.channel};
+      if (by_run)
+        normalise(p, {1, p.runs.length, 0}, g, g.offset + i / p.groups * p.runs.distance, x, y,
+                  constants);
+      else
+        normalise_split(p, g, i % parts, x, y, constants);
     }
   });
 }

@@ -2,10 +2,10 @@
 #include "cpu/kernels/softmax.h"
 
 #include <atomic>
-#include <cmath>
 #include <limits>
 
 #include "cpu/candidates.h"
+#include "cpu/kernels/pointwise_math.h"
 
 namespace dn::cpu {
 
@@ -44,21 +44,23 @@ void for_samples(const Split& s, int threads, const Body& body) {
 }
 
 void softmax(const Split& s, bool log, const float* x, float* y, int threads) {
+  const auto& k = kernels();
   for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
     if (s.inner == 1)
-      kernels().row(x + at, y + at, s.classes, log);
+      k.row(x + at, y + at, s.classes, log);
     else
-      kernels().columns(x + at, y + at, s.classes, s.inner, count, log);
+      k.columns(x + at, y + at, s.classes, s.inner, count, log);
   });
 }
 
 void softmax_backward(const Split& s, bool log, const float* y, const float* dy, float* dx,
                       int threads) {
+  const auto& k = kernels();
   for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
     if (s.inner == 1)
-      kernels().row_backward(y + at, dy + at, dx + at, s.classes, log);
+      k.row_backward(y + at, dy + at, dx + at, s.classes, log);
     else
-      kernels().columns_backward(y + at, dy + at, dx + at, s.classes, s.inner, count, log);
+      k.columns_backward(y + at, dy + at, dx + at, s.classes, s.inner, count, log);
   });
 }
 
@@ -95,8 +97,8 @@ void cross_entropy(const std::string& label_text, const Split& s,
   const float elsewhere = attributes.label_smoothing / (float)s.classes;
   const float on_label = 1 - attributes.label_smoothing;
   std::atomic<int64_t> bad{std::numeric_limits<int64_t>::max()};
+  const auto& k = kernels();
   for_samples(s, threads, [&](int64_t at, int64_t first, int64_t count) {
-    const auto& k = kernels();
     float largest[kSoftmaxColumns], sum[kSoftmaxColumns];
     float factor[kSoftmaxColumns], offset[kSoftmaxColumns];
     float* e = gradient ? gradient + at : nullptr;
@@ -104,6 +106,8 @@ void cross_entropy(const std::string& label_text, const Split& s,
       k.row_exponentials(x + at, e, s.classes, largest, sum);
     else
       k.columns_exponentials(x + at, e, s.classes, s.inner, count, largest, sum);
+    float log_sum[kSoftmaxColumns];
+    DN_SELECT_ISA(pointwise_table).apply(MathFunction::Log, sum, log_sum, count);
     for (int64_t i = 0; i < count; ++i) {
       const int32_t label = labels[first + i];
       const float* logits = x + at + i;
@@ -120,7 +124,7 @@ void cross_entropy(const std::string& label_text, const Split& s,
         for (int64_t c = 0; c < s.classes; ++c)
           target += elsewhere * (double)(logits[c * s.inner] - largest[i]);
       const float importance = weight ? weight[first + i] : 1.0f;
-      losses[first + i] = importance * (float)(std::log((double)sum[i]) - target);
+      losses[first + i] = importance * (float)(log_sum[i] - target);
       factor[i] = attributes.scale * importance / sum[i];
       offset[i] = attributes.scale * importance * elsewhere;
     }

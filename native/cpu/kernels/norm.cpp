@@ -2,24 +2,16 @@
 
 #include <algorithm>
 
-#include "simd.h"
+#include "horizontal.h"
 
 namespace dn::cpu::DN_ISA {
 
 namespace {
 
-constexpr int kUnroll = 4;                     // sums under way together
-constexpr int64_t kBlock = 64 * kLanes;        // floats of a block of one channel
-constexpr int64_t kLaneBlock = 64;             // positions of a block of neighbouring channels
-constexpr int kVectors = kNormLanes / kLanes;  // vectors that hold the neighbouring channels
-
-inline float horizontal_sum(vf v) {
-  float lane[kLanes];
-  store(lane, v);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
-}
+constexpr int kUnroll = 4;                         // sums under way together
+constexpr int64_t kBlock = 64 * kUnroll * kLanes;  // floats of a block of one channel
+constexpr int64_t kLaneBlock = 64;                 // positions of a block of neighbouring channels
+constexpr int kVectors = kNormLanes / kLanes;      // vectors that hold the neighbouring channels
 
 // 1 in the first `count` lanes, 0 in the others.
 inline vf ones(int count) {
@@ -36,7 +28,10 @@ inline void for_vectors(int64_t n, const Body& body, const Tail& tail) {
 #pragma GCC unroll 4
     for (int u = 0; u < kUnroll; ++u) body(u, i + u * kLanes);
   }
-  for (; i + kLanes <= n; i += kLanes) body(0, i);
+  // Up to three more, each with a sum of its own.
+  if (i + kLanes <= n) body(0, i), i += kLanes;
+  if (i + kLanes <= n) body(1, i), i += kLanes;
+  if (i + kLanes <= n) body(2, i), i += kLanes;
   if (i < n) tail(i);
 }
 
@@ -73,7 +68,7 @@ NormMoments moments(const float* x, const NormRuns& runs) {
       const float* p = x + offset + r * runs.distance;
       for_vectors(
           length, [&](int u, int64_t i) { sum[u] += load(p + i); },
-          [&](int64_t i) { sum[0] += load(p + i, mask); });
+          [&](int64_t i) { sum[3] += load(p + i, mask); });
     }
     const double n = double(count * length);
     const float centre = float(total(sum) / n);
@@ -89,8 +84,8 @@ NormMoments moments(const float* x, const NormRuns& runs) {
           },
           [&](int64_t i) {
             const vf d = (load(p + i, mask) - centre) * valid;
-            distance[0] += d;
-            square[0] = fma(d, d, square[0]);
+            distance[3] += d;
+            square[3] = fma(d, d, square[3]);
           });
     }
     // The rounded mean's own error, taken back.
@@ -103,7 +98,7 @@ NormMoments moments(const float* x, const NormRuns& runs) {
 NormSums sums(const float* x, const float* dy, const NormRuns& runs, float mean) {
   NormSums all;
   if (runs.length == 0) return all;
-  for_blocks(runs, kUnroll * kBlock, [&](int64_t offset, int64_t count, int64_t, int64_t length) {
+  for_blocks(runs, kBlock, [&](int64_t offset, int64_t count, int64_t, int64_t length) {
     const LaneMask mask = first_lanes(int(length % kLanes));
     vf sum[kUnroll] = {}, product[kUnroll] = {};
     for (int64_t r = 0; r < count; ++r) {
@@ -117,8 +112,8 @@ NormSums sums(const float* x, const float* dy, const NormRuns& runs, float mean)
           },
           [&](int64_t i) {
             const vf g = load(q + i, mask);
-            sum[0] += g;
-            product[0] = fma(g, load(p + i, mask) - mean, product[0]);
+            sum[3] += g;
+            product[3] = fma(g, load(p + i, mask) - mean, product[3]);
           });
     }
     all.sum += total(sum);
@@ -327,7 +322,7 @@ void row_affine(const float* x, float* y, int64_t n, float mean, float inv_std, 
 NormSums row_sums(const float* x, const float* dy, const float* weight, int64_t n, float mean) {
   if (!weight) return sums(x, dy, {1, n, 0}, mean);
   NormSums all;
-  for_blocks({1, n, 0}, kUnroll * kBlock, [&](int64_t first, int64_t, int64_t, int64_t length) {
+  for_blocks({1, n, 0}, kBlock, [&](int64_t first, int64_t, int64_t, int64_t length) {
     const LaneMask mask = first_lanes(int(length % kLanes));
     const float *p = x + first, *q = dy + first, *w = weight + first;
     vf sum[kUnroll] = {}, product[kUnroll] = {};
@@ -340,8 +335,8 @@ NormSums row_sums(const float* x, const float* dy, const float* weight, int64_t 
         },
         [&](int64_t i) {
           const vf g = load(q + i, mask) * load(w + i, mask);
-          sum[0] += g;
-          product[0] = fma(g, load(p + i, mask) - mean, product[0]);
+          sum[3] += g;
+          product[3] = fma(g, load(p + i, mask) - mean, product[3]);
         });
     all.sum += total(sum);
     all.product += total(product);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "vector_math.h"
+#include "horizontal.h"
 
 namespace dn::cpu::DN_ISA {
 
@@ -11,21 +11,6 @@ namespace {
 
 constexpr int kUnroll = 4;               // vectors under way together
 constexpr int64_t kBlock = 64 * kLanes;  // numbers added up in float before they go to double
-
-inline float horizontal_sum(vf v) {
-  float lane[kLanes];
-  store(lane, v);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
-}
-
-inline float horizontal_maximum(vf v) {  // NaN wins
-  float largest = v[0];
-  for (int i = 1; i < kLanes; ++i)
-    if (!(v[i] <= largest) && largest == largest) largest = v[i];
-  return largest;
-}
 
 // The mask of all lanes, of the first `count`, as a condition.
 inline vi is_lane(AllLanes, int64_t) {
@@ -45,8 +30,11 @@ inline void for_vectors(int64_t begin, int64_t end, const Body& body) {
 #pragma GCC unroll 4
     for (int u = 0; u < kUnroll; ++u) body(u, i + u * kLanes, AllLanes{}, int64_t{kLanes});
   }
-  for (; i + kLanes <= end; i += kLanes) body(0, i, AllLanes{}, int64_t{kLanes});
-  if (i < end) body(0, i, first_lanes(int(end - i)), end - i);
+  // Up to three more, each with a sum of its own.
+  if (i + kLanes <= end) body(0, i, AllLanes{}, int64_t{kLanes}), i += kLanes;
+  if (i + kLanes <= end) body(1, i, AllLanes{}, int64_t{kLanes}), i += kLanes;
+  if (i + kLanes <= end) body(2, i, AllLanes{}, int64_t{kLanes}), i += kLanes;
+  if (i < end) body(3, i, first_lanes(int(end - i)), end - i);
 }
 
 // The sum over [0, n) of the vectors that term(offset, mask, lanes) gives, which are 0 beyond the mask.
@@ -63,15 +51,20 @@ inline double sum_of(int64_t n, const Term& term) {
   return total;
 }
 
+// NaN does not count: it makes the sum of the exponentials NaN, and so all results.
+inline vf larger(vf x, vf y) {
+  return choose(x > y, x, y);
+}
+
 float maximum_of(const float* x, int64_t n) {
   vf largest[kUnroll];
   for (vf& v : largest) v = broadcast(-kInfinity);
   for_vectors(0, n, [&](int u, int64_t i, auto mask, int64_t lanes) {
     const vf v = choose(is_lane(mask, lanes), load(x + i, mask), broadcast(-kInfinity));
-    largest[u] = maximum(v, largest[u]);
+    largest[u] = larger(v, largest[u]);
   });
-  return horizontal_maximum(
-      maximum(maximum(largest[0], largest[1]), maximum(largest[2], largest[3])));
+  const vf all = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+  return combine_lanes(all, larger)[0];
 }
 
 // ---- rows ----
@@ -121,7 +114,7 @@ void columns_exponentials(const float* x, float* e, int64_t classes, int64_t str
   std::fill_n(sum, width, 0.0f);
   for (int64_t c = 0; c < classes; ++c)
     for_vectors(0, width, [&](int, int64_t i, auto mask, int64_t) {
-      store(largest + i, maximum(load(x + c * stride + i, mask), load(largest + i, mask)), mask);
+      store(largest + i, larger(load(x + c * stride + i, mask), load(largest + i, mask)), mask);
     });
   for (int64_t c = 0; c < classes; ++c)
     for_vectors(0, width, [&](int, int64_t i, auto mask, int64_t) {

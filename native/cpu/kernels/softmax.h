@@ -20,7 +20,8 @@ struct SoftmaxTable {
   void (*columns_backward)(const float* y, const float* dy, float* dx, int64_t classes,
                            int64_t stride, int64_t width, bool log);
 
-  // largest = max x (NaN wins), sum = sum of exp(x - largest), e = exp(x - largest) unless null.
+  // largest = max x, sum = sum of exp(x - largest), e = exp(x - largest) unless null.
+  // A NaN among x makes the sum NaN.
   void (*row_exponentials)(const float* x, float* e, int64_t classes, float* largest, float* sum);
   void (*columns_exponentials)(const float* x, float* e, int64_t classes, int64_t stride,
                                int64_t width, float* largest, float* sum);
