@@ -89,7 +89,7 @@ public static class OperatorTable
         ["uniform"] = t => Operators.Random.Uniform(t.RandomState(), Extents(t)),
         ["normal"] = t => Operators.Random.Normal(t.RandomState(), Extents(t)),
 
-        ["concat"] = t => Concat.Along(t.Case.Whole("axis"), t.Input("a"), t.Input("b")),
+        ["concat"] = t => Concat.Along(t.Case.Whole("axis"), [.. t.Case.Inputs.Keys.Select(name => t.Input(name))]),
         ["slice"] = t => Slice.Range(t.Input("x"), Longs(t, "begin"), [.. Longs(t, "begin").Zip(Longs(t, "extent"), (begin, extent) => begin + extent)]),
         ["pad"] = Frame,
         ["transpose"] = t => Transpose.Permute(t.Input("x"), t.Case.Wholes("axes")),

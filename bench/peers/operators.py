@@ -127,9 +127,10 @@ OPERATORS = {
     "dropout": lambda t, c: lambda: F.dropout(t["x"], c["p"], training=True),
     "uniform": lambda t, c: lambda: torch.rand(c["shape"]),
     "normal": lambda t, c: lambda: torch.randn(c["shape"]),
-    "concat": lambda t, c: lambda: torch.cat((t["a"], t["b"]), c["axis"]),
+    "concat": lambda t, c: lambda: torch.cat(tuple(t.values()), c["axis"]),
     "slice": crop, "pad": pad,
-    "transpose": lambda t, c: lambda: t["x"].permute(c["axes"]).contiguous(),
+    # Row-major to row-major: of channels last nothing would be left to do.
+    "transpose": lambda t, c: lambda: t["x"].contiguous().permute(c["axes"]).contiguous(),
     "copy": unary(torch.clone), "cast": unary(lambda x: x.to(torch.bfloat16)),
     "gather_rows": lambda t, c: lambda: torch.index_select(t["x"], 0, t["indices"]),
     "gather_along": lambda t, c: lambda: torch.gather(t["x"], c["axis"], t["indices"]),

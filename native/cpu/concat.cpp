@@ -1,6 +1,4 @@
 // Concatenation, in the layout of the largest input.
-#include <cstring>
-
 #include "cpu/arrangement.h"
 #include "cpu/kernels/strided_copy.h"
 
@@ -29,13 +27,12 @@ struct Concat {
       }
       return;
     }
+    const auto copy = DN_SELECT_ISA(strided_copy_table).copy;
     parallel(threads, rows, rows * row_bytes / 4, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row)
         for (size_t i = 0; i < parts.size(); ++i)
-          if (parts[i].bytes > 0)
-            std::memcpy(y + row * row_bytes + parts[i].offset,
-                        static_cast<const char*>(inputs[i]) + row * parts[i].bytes,
-                        (size_t)parts[i].bytes);
+          copy(y + row * row_bytes + parts[i].offset,
+               static_cast<const char*>(inputs[i]) + row * parts[i].bytes, parts[i].bytes);
     });
   }
 };

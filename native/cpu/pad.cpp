@@ -36,22 +36,46 @@ int64_t source_of(const MovedAxis& axis, int mode, int64_t at) {
 
 // ---- forward ----
 
+// Rows are short: a call of memmove would take longer than the copy.
+template <typename T>
+void copy_elements(const T* from, int64_t count, T* to) {
+  constexpr int64_t kPiece = 32 / (int64_t)sizeof(T);
+  if (count < kPiece) {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+    return;
+  }
+  for (int64_t i = 0; i + kPiece <= count; i += kPiece) __builtin_memcpy(to + i, from + i, 32);
+  // What is left by a piece that overlaps.
+  __builtin_memcpy(to + count - kPiece, from + count - kPiece, 32);
+}
+
+template <typename T>
+void fill(T* to, int64_t count, T value) {
+  if (value == 0 && count >= 64) {
+    std::memset(to, 0, (size_t)count * sizeof(T));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = value;
+}
+
 template <typename T>
 void pad_row(const Pad& pad, const T* x, T* y, T value) {
   const MovedAxis& axis = pad.axes[pad.last()];
   if (axis.step > 1) {
-    std::fill(y, y + axis.y, value);
+    fill(y, axis.y, value);
     for (int64_t i = 0; i < axis.x; ++i) y[axis.begin + i * axis.step] = x[i];
     return;
   }
-  if (pad.mode == DN_PAD_CONSTANT) {
-    std::fill(y, y + axis.begin, value);
-    std::fill(y + axis.y - axis.end, y + axis.y, value);
+  T* behind = y + axis.begin + axis.x;
+  if (pad.mode == DN_PAD_REFLECT) {
+    for (int64_t i = 0; i < axis.begin; ++i) y[i] = x[axis.begin - i];
+    for (int64_t i = 0; i < axis.end; ++i) behind[i] = x[axis.x - 2 - i];
   } else {
-    for (int64_t i = 0; i < axis.begin; ++i) y[i] = x[source_of(axis, pad.mode, i)];
-    for (int64_t i = axis.y - axis.end; i < axis.y; ++i) y[i] = x[source_of(axis, pad.mode, i)];
+    const bool edge = pad.mode == DN_PAD_EDGE;
+    if (axis.begin > 0) fill(y, axis.begin, edge ? x[0] : value);
+    if (axis.end > 0) fill(behind, axis.end, edge ? x[axis.x - 1] : value);
   }
-  std::copy(x, x + axis.x, y + axis.begin);
+  copy_elements(x, axis.x, y + axis.begin);
 }
 
 // Elements begin .. end of an axis of y, with everything inside them.
@@ -61,7 +85,7 @@ void pad_axis(const Pad& pad, size_t axis, const T* x, T* y, T value, int64_t be
     T* to = y + i * pad.y_strides[axis];
     const int64_t from = source_of(pad.axes[axis], pad.mode, i);
     if (from < 0)
-      std::fill(to, to + pad.y_strides[axis], value);
+      fill(to, pad.y_strides[axis], value);
     else if (axis + 1 == pad.last())
       pad_row(pad, x + from * pad.x_strides[axis], to, value);
     else
@@ -88,7 +112,7 @@ void collect_row(const Pad& pad, const float* dy, float* dx, bool add) {
   if (add)
     for (int64_t i = 0; i < axis.x; ++i) dx[i] += inside[i];
   else
-    std::copy(inside, inside + axis.x, dx);
+    copy_elements(inside, axis.x, dx);
   for (int64_t i = 0; i < axis.begin; ++i) dx[source_of(axis, pad.mode, i)] += dy[i];
   for (int64_t i = axis.y - axis.end; i < axis.y; ++i) dx[source_of(axis, pad.mode, i)] += dy[i];
 }

@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "transpose.h"
 
@@ -30,9 +29,11 @@ inline void copy_pieces(char* to, const char* from, int64_t count) {
   if (i < count) __builtin_memcpy(to + count - kPiece, from + count - kPiece, kPiece);
 }
 
+// The C library's memcpy streams past the caches or copies by microcode from sizes on at which what
+// is copied is still read again.
 inline void copy_row(char* to, const char* from, int64_t count) {
-  if (count >= 512)
-    std::memcpy(to, from, (size_t)count);
+  if (count >= 64)
+    copy_pieces<64>(to, from, count);
   else if (count >= 32)
     copy_pieces<32>(to, from, count);
   else if (count >= 8)
@@ -210,8 +211,12 @@ void run(const StridedCopy& copy, const void* source, void* destination, int thr
   }
 }
 
+void copy(void* destination, const void* source, int64_t bytes) {
+  copy_row(static_cast<char*>(destination), static_cast<const char*>(source), bytes);
+}
+
 }  // namespace
 
-const StridedCopyTable strided_copy_table = {run};
+const StridedCopyTable strided_copy_table = {run, copy};
 
 }  // namespace dn::cpu::DN_ISA

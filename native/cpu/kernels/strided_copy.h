@@ -33,6 +33,7 @@ struct StridedCopy {
 struct StridedCopyTable {
   // `copy` is simplified. `threads` (>= 1) is an upper limit.
   void (*run)(const StridedCopy& copy, const void* source, void* destination, int threads);
+  void (*copy)(void* destination, const void* source, int64_t bytes);
 };
 
 }  // namespace dn::cpu
