@@ -20,7 +20,10 @@ public sealed partial class Trainer
             throw new InvalidOperationException($"'{tensor}' holds a number that is not finite; nothing was written to '{path}'.");
     }
 
-    /// <summary>Reads weights written by <see cref="Save"/> or <see cref="SaveCheckpoint"/>, or by another program under the same names.</summary>
+    /// <summary>
+    /// Reads weights written by <see cref="Save"/> or <see cref="SaveCheckpoint"/>, or by another program under the same names.
+    /// Of a checkpoint these are the weights themselves, not their average; a moving average begins anew.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
