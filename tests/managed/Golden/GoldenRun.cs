@@ -14,16 +14,21 @@ internal sealed class GoldenRun(Device device, GoldenCase test) : IDisposable
     public Value Bind(string name) => Bind(name, test[name].DType);
 
     /// <summary>A tensor of the case as a value of another data type.</summary>
-    public Value Bind(string name, DType dtype)
+    public Value Bind(string name, DType dtype) => Bind(name, name, dtype);
+
+    /// <summary>The same numbers as another value: a constant beside the one that is differentiated.</summary>
+    public Value BindCopy(string name) => Bind(name + ".copy", name, test[name].DType);
+
+    private Value Bind(string key, string name, DType dtype)
     {
-        if (!_inputs.TryGetValue(name, out var tensor))
+        if (!_inputs.TryGetValue(key, out var tensor))
         {
             var golden = test[name];
-            _inputs[name] = tensor = new Tensor(device, dtype, golden.Shape);
+            _inputs[key] = tensor = new Tensor(device, dtype, golden.Shape);
             TensorNumbers.Write(tensor, golden.Numbers);
         }
 
-        return Graph.Bind(tensor, name);
+        return Graph.Bind(tensor, key);
     }
 
     /// <summary>The value is to be the case's tensor of that name.</summary>
