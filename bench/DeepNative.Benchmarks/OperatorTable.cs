@@ -66,13 +66,7 @@ public static class OperatorTable
         ["softmax"] = t => Softmax.Apply(t.Input("x"), t.Case.Whole("axis")),
         ["log_softmax"] = t => Softmax.Log(t.Input("x"), t.Case.Whole("axis")),
         ["cross_entropy"] = t => Softmax.CrossEntropy(t.Input("x"), t.Indices("labels")),
-        ["ctc_loss"] = t =>
-        {
-            var (x, targets) = (t.Input("x"), t.Indices("targets"));
-            Value Lengths(string name, long length) => t.Given<int>(name, DType.Int32, [x.Shape[1]], [.. Enumerable.Repeat((int)length, (int)x.Shape[1])]);
-            return new Losses.CtcLoss().Forward(
-                Softmax.Log(x, 2), Pointwise.Cast(targets + 1f, DType.Int32), Lengths("input_lengths", x.Shape[0]), Lengths("target_lengths", targets.Shape[1]));
-        },
+        ["bce_with_logits"] = t => new Losses.BinaryCrossEntropy().Forward(t.Input("x"), t.Floats("target", t.Case.Inputs["target"], 0f)),
         ["mse_loss"] = t =>
         {
             var difference = t.Input("x") - t.Floats("target", t.Case.Inputs["target"]);
