@@ -171,9 +171,17 @@ void blocked(const PoolingParams& p, PoolingRows& rows, const float* x, int64_t 
         reduce.template run<decltype(count)::value>(rows, windows, lanes);
       });
     };
+    // What the next windows read first: the processor does not foresee the jump over rows.
+    const float* const next = rows.base[rows.count - 1] + p.in[2] * p.block;
+    const int64_t ahead = row + 1 < last ? std::min<int64_t>(p.stride[1], 2) : 0;
     int64_t q = 0;
     for (; q < inside; ++q) run(std::integral_constant<int, 1>{}, q);
-    for (; q + 4 <= inside_end; q += 4) run(std::integral_constant<int, 4>{}, q);
+    for (; q + 4 <= inside_end; q += 4) {
+      for (int64_t r = 0; r < ahead; ++r)
+        for (int64_t i = 0; i < 4 * step; i += 16)
+          __builtin_prefetch(next + (r * p.in[2] * p.block + q * step + i));
+      run(std::integral_constant<int, 4>{}, q);
+    }
     for (; q + 2 <= inside_end; q += 2) run(std::integral_constant<int, 2>{}, q);
     for (; q < p.out[2]; ++q) run(std::integral_constant<int, 1>{}, q);
   });
