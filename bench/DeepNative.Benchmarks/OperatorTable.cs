@@ -1,5 +1,6 @@
 using DeepNative.Operators;
 using DeepNative.Optimizers;
+using BinaryCrossEntropy = DeepNative.Losses.BinaryCrossEntropy;
 using Gru = DeepNative.Layers.Gru;
 using Lstm = DeepNative.Layers.Lstm;
 using RecurrentLayer = DeepNative.Layers.RecurrentLayer;
@@ -73,7 +74,7 @@ public static class OperatorTable
             return Reduce.Mean(difference * difference);
         },
 
-        ["ctc_loss"] = Alignment,
+        ["bce_with_logits"] = t => new BinaryCrossEntropy().Forward(t.Input("x"), t.Floats("target", t.Case.Inputs["target"], 0f)),
 
         ["dropout"] = t =>
         {
@@ -145,16 +146,6 @@ public static class OperatorTable
     private static int Width(CaseTensors t) => (int)t.Case.Inputs["x"][2];
 
     private static Value Recur(CaseTensors t, RecurrentLayer layer) => t.Apply(layer, t.Input("x"));
-
-    private static Value Alignment(CaseTensors t)
-    {
-        var (x, targets) = (t.Input("x"), t.Case.Inputs["targets"]);
-        var (steps, batch, length) = ((int)x.Shape[0], targets[0], (int)targets[1]);
-        Value Lengths(string name, int each) => t.Given<int>(name, DType.Int32, [batch], [.. Enumerable.Repeat(each, (int)batch)]);
-        var losses = CtcLoss.Apply(
-            Softmax.Log(x, 2), t.Indices("targets"), Lengths("input_lengths", steps), Lengths("target_lengths", length), blank: (int)x.Shape[2] - 1);
-        return Reduce.Mean(losses * (1f / length));
-    }
 
     private static Value Frame(CaseTensors t)
     {
