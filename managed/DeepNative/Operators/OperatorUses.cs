@@ -93,11 +93,13 @@ internal static class OperatorUses
             },
             null,
             (g, _) => ImageDecode.Apply(g.Declare(DType.UInt8, Input, "images"), [0f, 0f, 0f, 0f], [1f, 1f, 1f, 1f])),
-        OperatorKind.Slice => new(p => p.Add(kind, Window(), [p.Data(3, 5)], [p.Data(2, 5)]), null, null),
+        OperatorKind.Slice => new(p => p.Add(kind, Window(), [p.Data(3, 5)], [p.Data(2, 5)]), null, (_, x) => Slice.Along(x, 1, 1, 3)),
         OperatorKind.Pad => new(
             p => p.Add(kind, Frame(Direction.Forward, Interop.PadMode.Reflect), [p.Data(3, 5)], [p.Data(4, 5)]),
-            p => p.Add(kind, Frame(Direction.BackwardData, Interop.PadMode.Reflect), [p.Data(4, 5)], [p.Data(3, 5)]), null),
-        OperatorKind.Concat => new(p => p.Add(kind, new ConcatAttributes { Axis = 0 }, [p.Data(3, 5), p.Data(2, 5)], [p.Data(5, 5)]), null, null),
+            p => p.Add(kind, Frame(Direction.BackwardData, Interop.PadMode.Reflect), [p.Data(4, 5)], [p.Data(3, 5)]),
+            (_, x) => Pad.Reflect(x, [0, 0, 1, 1], [0, 0, 1, 1])),
+        OperatorKind.Concat => new(p => p.Add(kind, new ConcatAttributes { Axis = 0 }, [p.Data(3, 5), p.Data(2, 5)], [p.Data(5, 5)]), null,
+            (_, x) => Concat.Along(0, x, x)),
         OperatorKind.Transpose => new(
             p =>
             {
@@ -105,7 +107,7 @@ internal static class OperatorUses
                 attributes.Permutation[0] = 1;
                 p.Add(kind, attributes, [p.Data(3, 5)], [p.Data(5, 3)]);
             },
-            null, null),
+            null, (_, x) => Transpose.Permute(x, 0, 2, 3, 1)),
         OperatorKind.TopK => new(
             p => p.Add(kind, new TopKAttributes { Axis = 1, K = 2, Largest = 1 }, [p.Data(3, 5)], [p.Data(3, 2), p.Tensor(DType.Int32, 3, 2)]), null,
             (_, x) => TopK.Apply(x, 2, 1).Values),
@@ -136,7 +138,12 @@ internal static class OperatorUses
                 [p.Data(2, 3, 16), p.Data(16, 4), Absent, Absent, Absent]),
             (g, x) => Recurrent.Run(RecurrentCell.Lstm, Reshape.To(x, [2, 9, 16]), g.Declare(DType.Float32, [16, 4], "weight")).Output),
         OperatorKind.CtcLoss => new(
-            p => Align(p, Absent), p => Align(p, p.Data(5, 2, 4)), null),
+            p => Align(p, Absent), p => Align(p, p.Data(5, 2, 4)),
+            (g, x) =>
+            {
+                Value Whole(string name, Shape shape) => g.Declare(DType.Int32, shape, name);
+                return CtcLoss.Apply(Softmax.Log(Reshape.To(x, [12, 2, 12]), 2), Whole("targets", [2, 3]), Whole("input_lengths", [2]), Whole("target_lengths", [2]));
+            }),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no use here yet"),
     };
 
