@@ -1,6 +1,5 @@
 using DeepNative.Operators;
 using DeepNative.Optimizers;
-using BinaryCrossEntropy = DeepNative.Losses.BinaryCrossEntropy;
 using Gru = DeepNative.Layers.Gru;
 using Lstm = DeepNative.Layers.Lstm;
 using RecurrentLayer = DeepNative.Layers.RecurrentLayer;
@@ -74,7 +73,6 @@ public static class OperatorTable
             return Reduce.Mean(difference * difference);
         },
 
-        ["bce_with_logits"] = t => new BinaryCrossEntropy().Forward(t.Input("x"), t.Floats("target", t.Case.Inputs["target"], 0f)),
 
         ["dropout"] = t =>
         {
