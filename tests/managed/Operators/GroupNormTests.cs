@@ -50,13 +50,18 @@ internal sealed class GroupNormCases : IOperatorCases
                 b.ReductionLength = 64 * 1000;
                 return GroupNorm.Apply(b.Input([2, 8, 16], 999, 1001), 2);
             });
-            yield return new OperatorCase("after a convolution, before relu", b =>
+
+            // Channels in blocks: groups of several blocks, of parts of one, across blocks, of one channel.
+            foreach (var (channels, groups) in new[] { (32, 1), (32, 4), (48, 16), (32, 32) })
             {
-                b.DerivativeOrder = 1;
-                Size(b, 16 * 36 * 9);
-                var x = Convolution.Conv2d(b.Input([2, 3, 6, 6]), b.Input([32, 3, 3, 3]), geometry: new ConvGeometry { Padding = 1 });
-                return Activations.Relu(GroupNorm.Apply(x, 2, b.Input([32], 0.5, 2), b.Input([32])));
-            });
+                yield return new OperatorCase($"{groups} groups of {channels} channels after a convolution", b =>
+                {
+                    b.DerivativeOrder = 1;
+                    Size(b, channels / groups * 16 * 27);
+                    var x = Convolution.Conv2d(b.Input([2, 3, 4, 4]), b.Input([channels, 3, 3, 3]), geometry: new ConvGeometry { Padding = 1 });
+                    return Activations.Relu(GroupNorm.Apply(x, groups, b.Input([channels], 0.5, 2), b.Input([channels])));
+                });
+            }
         }
     }
 
