@@ -90,8 +90,7 @@ TEST(Allocation, ARunOfOwnKernelsTakesNoHostMemory) {
   const int ids[] = {program.bind(x), program.bind(w),      program.bind(bias),
                      program.bind(y), program.bind(labels), program.bind(loss)};
   const dn_matmul_attributes product{sizeof product, 0, 1, 0, nullptr};
-  const dn_softmax_cross_entropy_attributes cross_entropy{sizeof cross_entropy, 1.0f / 64, 0,
-                                                          0, 0};
+  const dn_softmax_cross_entropy_attributes cross_entropy{sizeof cross_entropy, 1.0f / 64, 0, 0, 0};
   ASSERT_OK(program.add(DN_OPERATOR_MATMUL, &product, {ids[0], ids[1], ids[2]}, {ids[3]}));
   ASSERT_OK(program.multiply(ids[3], ids[3], ids[3]));
   ASSERT_OK(
