@@ -304,7 +304,10 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
       if (direct && stream && result.array) math.stream(result.array, direct, n);
     }
   }
-  if (stream) math.stream_end();
+}
+
+void BlockEvaluator::finish() const {
+  if (stream_) DN_SELECT_ISA(pointwise_table).stream_end();
 }
 
 }  // namespace dn::cpu

@@ -31,6 +31,8 @@ class BlockEvaluator {
   // where repeat[i]. Scratch is 64-byte aligned.
   void run(const void* const* inputs, const bool* repeat, void* const* outputs, int64_t count,
            float* scratch) const;
+  // After a thread's last block: what it streamed is seen by the others.
+  void finish() const;
 
  private:
   enum class Step { Input, Constant, Output, Unary, Binary, Select };

@@ -107,6 +107,7 @@ class PointwiseKernel final : public Kernel {
             static_cast<char*>(a.outputs[i]) + (row * walk_.columns + first) * output_bytes_[i];
       evaluator_.run(inputs, repeat, outputs, count, scratch);
     }
+    evaluator_.finish();
   }
 
   BlockEvaluator evaluator_;
