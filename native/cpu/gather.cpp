@@ -118,17 +118,19 @@ struct Along {
     FirstFault fault;
     const int64_t lines = outer * count;  // of `inner` elements side by side
     parallel(threads, lines, lines * inner, [&](int64_t begin, int64_t end) {
-      for (int64_t line = begin; line < end;) {  // those of one `outer` after the other
-        const T* source = x + line / count * extent * inner;
-        for (const int64_t next = std::min(end, (line / count + 1) * count); line < next; ++line) {
-          const int64_t place = line * inner;
-          for (int64_t j = 0; j < inner; ++j) {
-            const int64_t index = indices[place + j];
-            if (index < 0 || index >= extent)
-              fault.note(place + j);
-            else
-              y[place + j] = source[index * inner + j];
-          }
+      const T* source = x + begin / count * extent * inner;
+      int64_t place = begin * inner, left = count - begin % count;
+      for (int64_t line = begin; line < end; ++line) {
+        for (int64_t j = 0; j < inner; ++j, ++place) {
+          const int64_t index = indices[place];
+          if (index < 0 || index >= extent)
+            fault.note(place);
+          else
+            y[place] = source[index * inner + j];
+        }
+        if (--left == 0) {  // the next `outer`
+          source += extent * inner;
+          left = count;
         }
       }
     });

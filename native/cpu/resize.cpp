@@ -2,6 +2,7 @@
 // gradient, so that every element of the result is one sum in a fixed order.
 #include "cpu/kernels/resize.h"
 
+#include <algorithm>
 #include <array>
 
 #include "cpu/candidates.h"
@@ -20,13 +21,25 @@ void ResizeAxis::finish() {
     pairs &= count[p] == 1 || count[p] == 2;
     total += count[p];
   }
-  if (!pairs) return;
+  if (!pairs) {
+    quads = in >= 4 && *std::ranges::max_element(count) <= 4;
+    if (!quads) return;
+    quad_weight.resize((size_t)(4 * out), 0.0f);
+    for (int64_t p = 0; p < out; ++p) {
+      quad_start.push_back((int32_t)std::min<int64_t>(start[p], in - 4));
+      for (int32_t t = 0; t < count[p]; ++t)
+        quad_weight[(size_t)(4 * p + start[p] - quad_start[p] + t)] = weight[first[p] + t];
+    }
+    return;
+  }
   for (int64_t p = 0; p < out; ++p) {
     const bool two = count[p] == 2;
+    const float weight_left = weight[first[p]];
     left.push_back(start[p]);
     right.push_back(start[p] + (two ? 1 : 0));
-    left_weight.push_back(weight[first[p]]);
-    right_weight.push_back(two ? weight[first[p] + 1] : 0.0f);
+    // One element as two halves: a weight of 0 would make NaN of an infinity.
+    left_weight.push_back(two ? weight_left : 0.5f * weight_left);
+    right_weight.push_back(two ? weight[first[p] + 1] : 0.5f * weight_left);
   }
 }
 
@@ -98,20 +111,36 @@ KernelPlan plan(const CompileView& view, int op) {
   const int64_t planes = source[0] * source[1];
   int64_t in = 1, out = 1;
   for (const ResizeAxis& axis : *axes) in *= axis.in, out *= axis.out;
-  const int64_t scratch_floats = ((*axes)[2].in + 64 + 15) / 16 * 16;
+  // Short rows: a plane a lane, as many whole planes as stay in the cache.
+  constexpr int64_t kMostInterleaved = 4096;
+  const int64_t in_width = (*axes)[2].in, out_width = (*axes)[2].out;
+  const bool interleaved =
+      std::min(in_width, out_width) < 2 * kResizeLanes && in + out <= kMostInterleaved;
+  const int64_t scratch_floats =
+      interleaved ? kResizeLanes * (in + out + in_width + 4) : (in_width + 64 + 15) / 16 * 16;
+  constexpr int64_t kStreamedBytes = 16 << 20;
+  const bool stream = planes * out * (int64_t)sizeof(float) > kStreamedBytes;
   const int threads = device_of(view).threads();
   KernelPlan plan;
   plan.inputs = {row_major_slot(operation.input(0))};
   plan.outputs = {row_major_slot(operation.output(0))};
   plan.scratch_bytes = threads * scratch_floats * (int64_t)sizeof(float);
   plan.kernel = make_kernel([=](const Arguments& a) {
-    const ResizeParams params{axes->data()};
+    const ResizeParams params{axes->data(), stream};
     const auto& table = DN_SELECT_ISA(resize_table);
     const float* x = dn::cpu::in(a, 0);
     float* y = dn::cpu::out(a, 0);
-    parallel(threads, planes, planes * (in + out), [&](int64_t begin, int64_t end) {
+    const int64_t step = interleaved ? kResizeLanes : 1, groups = (planes + step - 1) / step;
+    parallel(threads, groups, planes * (in + out), [&](int64_t begin, int64_t end) {
       float* scratch = static_cast<float*>(a.scratch) + omp_get_thread_num() * scratch_floats;
-      for (int64_t i = begin; i < end; ++i) table.plane(params, x + i * in, y + i * out, scratch);
+      for (int64_t group = begin; group < end; ++group) {
+        const int64_t first = group * step, last = std::min(planes, first + step);
+        if (last - first == kResizeLanes)
+          table.planes(params, x + first * in, y + first * out, scratch);
+        else
+          for (int64_t i = first; i < last; ++i)
+            table.plane(params, x + i * in, y + i * out, scratch);
+      }
     });
   });
   return plan;

@@ -17,22 +17,32 @@ struct ResizeAxis {
   std::vector<int64_t> first;  // of each output's weights
   bool identity = false;
   bool copies = false;  // one element of weight 1 each
-  // Two elements each at most, for the vector loop: second weights, 0 where there is none.
+  // Two elements each at most, for the vector loop; one alone is there twice, half as heavy.
   bool pairs = false;
   std::vector<int32_t> left, right;
   std::vector<float> left_weight, right_weight;
+  // Else at most four: the first element and four weights of each output, zeros where there are fewer.
+  bool quads = false;
+  std::vector<int32_t> quad_start;
+  std::vector<float> quad_weight;
 
   // Once start, count and weight are there.
   void finish();
 };
 
+constexpr int64_t kResizeLanes = 16;  // planes that `planes` does together
+
 struct ResizeParams {
   const ResizeAxis* axis = nullptr;  // [3]: depth, height, width
+  bool stream = false;               // y is too large for the caches
 };
 
 struct ResizeTable {
   // y (out depth, height, width) of one plane x; scratch: width.in + 64 floats.
   void (*plane)(const ResizeParams& params, const float* x, float* y, float* scratch);
+  // The same of 16 planes that follow each other, a lane each: for rows too short for a vector.
+  // scratch: 16 * (in + out + width.in) floats, of the whole planes.
+  void (*planes)(const ResizeParams& params, const float* x, float* y, float* scratch);
 };
 
 }  // namespace dn::cpu

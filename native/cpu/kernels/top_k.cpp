@@ -52,27 +52,42 @@ uint64_t* sort_entries(uint64_t* entries, uint64_t* other, int64_t count) {
   return entries;
 }
 
-// What may still be among the k best: the buffer is cut back to them whenever it is full, after which
-// only what is better than its worst gets in. An equal one that comes later is no better.
+// What may still be among the k best. An equal one that comes later is no better than what is there.
+// Few are kept in order; of many the buffer is cut back to the k best whenever it is full.
 class Best {
  public:
   Best(uint64_t* entries, int64_t k, int64_t count)
-      : entries_(entries), k_(k), capacity_(std::min(count, 2 * k + 16)) {}
+      : entries_(entries), k_(k), capacity_(k <= kOrdered ? k : std::min(count, 2 * k + 16)) {}
 
+  bool open() const { return open_; }
   bool admits(int32_t key) const { return open_ || key > threshold_; }
   int32_t threshold() const { return threshold_; }
-  bool open() const { return open_; }
+  int64_t size() const { return size_; }
+
   void add(int32_t key, int64_t place) {
-    entries_[size_++] = entry_of(key, place);
-    if (size_ < capacity_ || size_ == k_) return;
+    const uint64_t entry = entry_of(key, place);
+    if (k_ <= kOrdered) {
+      int64_t at = open_ ? size_++ : k_ - 1;  // the worst leaves
+      for (; at > 0 && entries_[at - 1] < entry; --at) entries_[at] = entries_[at - 1];
+      entries_[at] = entry;
+      if (size_ == k_) close();
+      return;
+    }
+    entries_[size_++] = entry;
+    if (size_ < capacity_) return;
     std::nth_element(entries_, entries_ + k_ - 1, entries_ + size_, std::greater<>());
     size_ = k_;
+    close();
+  }
+
+ private:
+  static constexpr int64_t kOrdered = 32;
+
+  void close() {
     threshold_ = key_in(entries_[k_ - 1]);
     open_ = false;
   }
-  int64_t size() const { return size_; }
 
- private:
   uint64_t* entries_;
   int64_t k_, capacity_, size_ = 0;
   int32_t threshold_ = 0;

@@ -52,6 +52,7 @@ internal sealed class CumulativeSumCases : IOperatorCases
             // Long lines are slow to differentiate by differences in the reference, and prove nothing more.
             b.HasDerivative = shape.Count < 1000;
             b.ReductionLength = shape[axis];
+            b.Magnitude = 1;
             b.MayBeZero = true;
             var sums = CumulativeSum.Apply(b.Input(shape), axis, exclusive, reverse);
             return b.HasDerivative ? sums * sums : sums;

@@ -54,6 +54,7 @@ internal sealed class GatherCases : IOperatorCases
             yield return new OperatorCase("one row takes all", b =>
             {
                 b.ReductionLength = 600;
+                b.Magnitude = 1;
                 b.MayBeZero = true;
                 return Gather.ScatterAddRows(b.Input([600, 2]), b.Given(DType.Int32, [600], new double[600]), 3);
             });
@@ -125,6 +126,7 @@ internal sealed class GatherCases : IOperatorCases
     private static OperatorCase Sums(Shape shape, long count, int padding) => new($"{count} rows added to {shape} without {padding}", b =>
     {
         b.ReductionLength = count;
+        b.Magnitude = 1;
         b.MayBeZero = true;
         var sums = Gather.ScatterAddRows(b.Input(shape.With(0, count)), b.Indices(DType.Int32, [count], (int)shape[0]), shape[0], padding);
         return sums * sums;
@@ -148,6 +150,7 @@ internal sealed class GatherCases : IOperatorCases
     private static OperatorCase AlongSums(Shape source, int axis, long extent) => new($"{source} added to {extent} along {axis}", b =>
     {
         b.ReductionLength = source[axis];
+        b.Magnitude = 1;
         b.MayBeZero = true;
         var sums = Gather.ScatterAddAlong(b.Input(source), b.Indices(DType.Int32, source, (int)extent), axis, extent);
         return sums * sums;

@@ -25,6 +25,21 @@ internal sealed class ResizeCases : IOperatorCases
             }
 
             yield return Case(ResizeMode.Linear, [0, 3, 4, 4], [8, 8]);
+
+            // More planes than lanes, of rows shorter and longer than a vector.
+            yield return Case(ResizeMode.Area, [3, 7, 13, 13], [6, 6]);
+            yield return Case(ResizeMode.Linear, [2, 17, 5, 3], [4, 40]);
+            yield return Case(ResizeMode.Linear, [1, 2, 20, 40], [41, 85]);
+            yield return Case(ResizeMode.Area, [1, 2, 90, 140], [41, 60]);
+            foreach (var (mode, corners, size) in new[] { (ResizeMode.Area, false, 40), (ResizeMode.Linear, false, 160), (ResizeMode.Linear, true, 81), (ResizeMode.Nearest, false, 33) })
+                yield return new OperatorCase($"{mode} to {size} where some are not finite", b =>
+                {
+                    b.HasDerivative = false;
+                    var numbers = new double[17 * 41];
+                    for (var plane = 0; plane < 17; plane++) (numbers[plane * 41 + 5], numbers[plane * 41 + 20], numbers[plane * 41 + 39]) = (double.NaN, double.PositiveInfinity, 1);
+                    b.MayBeZero = true;
+                    return Resize.Apply(mode, b.Given(DType.Float32, [1, 17, 41], numbers), [size], corners);
+                });
             yield return Case(ResizeMode.Nearest, [2, 3, 4], [4]);
         }
     }

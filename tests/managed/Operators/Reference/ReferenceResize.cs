@@ -66,7 +66,7 @@ internal static class ReferenceResize
                 var begin = Math.Min((long)Math.Floor(place), h - 1);
                 var weight = place - begin;
                 table[i].Add((begin, begin == h - 1 ? 1.0 : 1.0 - weight));
-                if (begin < h - 1) table[i].Add((begin + 1, weight));
+                if (begin < h - 1 && weight != 0) table[i].Add((begin + 1, weight));
             }
         }
 
