@@ -2,6 +2,9 @@
 // broadcasting.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "cpu/candidates.h"
 #include "cpu/expression.h"
 
@@ -15,7 +18,12 @@ struct Walk {
   std::vector<int64_t> dims;                  // outer dimensions
   std::vector<std::vector<int64_t>> strides;  // of each input, in elements, by outer dimension
   std::vector<char> repeat;                   // the input does not move within a row
+  std::vector<char> tile;                     // the input's first `period` elements repeat
+  int64_t period = 1;
+  bool has_tiles() const { return period > 1; }
 };
+
+constexpr int64_t kBlock = BlockEvaluator::kBlock;
 
 Walk make_walk(const Shape& output, const std::vector<Shape>& inputs) {
   // A dimension is joined with its inner neighbour where every input treats both alike.
@@ -36,15 +44,26 @@ Walk make_walk(const Shape& output, const std::vector<Shape>& inputs) {
     }
   }
   Walk walk;
-  walk.repeat.assign(inputs.size(), 1);
-  if (!dims.empty()) {
-    walk.columns = dims.back();
-    for (size_t i = 0; i < inputs.size(); ++i) walk.repeat[i] = !moves.back()[i];
-    walk.dims.assign(dims.begin(), dims.end() - 1);
+  const size_t count = dims.size();
+  const auto moves_in = [&](size_t axis, size_t input) { return moves[axis][input] != 0; };
+  // Short rows of which some inputs have only one are joined: that row repeats.
+  size_t inner = std::min<size_t>(count, 1);
+  if (count >= 2 && dims[count - 1] > 0 && dims[count - 1] <= kBlock / 4) {
+    bool joins = true;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      joins = joins && (moves_in(count - 1, i) || !moves_in(count - 2, i));
+    if (joins) {
+      inner = 2;
+      walk.period = dims[count - 1];
+    }
   }
+  walk.dims.assign(dims.begin(), dims.end() - (std::ptrdiff_t)inner);
+  for (size_t axis = count - inner; axis < count; ++axis) walk.columns *= dims[axis];
   for (size_t i = 0; i < inputs.size(); ++i) {
+    walk.repeat.push_back(count == 0 || !moves_in(count - 1, i));
+    walk.tile.push_back(inner == 2 && !walk.repeat[i] && !moves_in(count - 2, i));
     std::vector<int64_t> strides(walk.dims.size(), 0);
-    int64_t stride = walk.repeat[i] ? 1 : walk.columns;
+    int64_t stride = walk.repeat[i] ? 1 : walk.tile[i] ? walk.period : walk.columns;
     for (int axis = (int)walk.dims.size() - 1; axis >= 0; --axis) {
       if (!moves[axis][i]) continue;
       strides[axis] = stride;
@@ -70,9 +89,9 @@ class PointwiseKernel final : public Kernel {
   void run(const Arguments& a) override {
     if (rows_ == 1) {
       // Divided on whole blocks, so that the vectors stay aligned.
-      const int64_t blocks = (walk_.columns + kBlock - 1) / kBlock;
+      const int64_t blocks = (walk_.columns + block() - 1) / block();
       parallel(threads_, blocks, walk_.columns, [&](int64_t begin, int64_t end) {
-        const int64_t first = begin * kBlock, last = std::min(end * kBlock, walk_.columns);
+        const int64_t first = begin * block(), last = std::min(end * block(), walk_.columns);
         run_rows(a, 0, 1, first, last - first);
       });
     } else {
@@ -81,33 +100,61 @@ class PointwiseKernel final : public Kernel {
     }
   }
 
+  // What one thread needs: the evaluator's values, and a block of each tile.
+  static int64_t scratch_bytes(const BlockEvaluator& evaluator, const Walk& walk) {
+    const auto tiles = std::count(walk.tile.begin(), walk.tile.end(), 1);
+    return evaluator.scratch_bytes() + tiles * kBlock * kMaxElement;
+  }
+
  private:
-  static constexpr int64_t kBlock = BlockEvaluator::kBlock;
-  static constexpr int kMaxArguments = 64;  // the rule's limit
+  static constexpr int64_t kMaxElement = 8;  // bytes
+  static constexpr int kMaxArguments = 64;   // the rule's limit
+
+  // Elements that are evaluated together: whole tiles.
+  int64_t block() const { return kBlock / walk_.period * walk_.period; }
 
   void run_rows(const Arguments& a, int64_t begin, int64_t end, int64_t first, int64_t count) {
-    float* scratch = static_cast<float*>(a.scratch) +
-                     omp_get_thread_num() * (evaluator_.scratch_bytes() / (int64_t)sizeof(float));
+    char* scratch =
+        static_cast<char*>(a.scratch) + omp_get_thread_num() * scratch_bytes(evaluator_, walk_);
+    char* tiles = scratch + evaluator_.scratch_bytes();
     const void* inputs[kMaxArguments];
     void* outputs[kMaxArguments];
     bool repeat[kMaxArguments];
     const size_t input_count = input_bytes_.size();
     for (int64_t row = begin; row < end; ++row) {
+      int tile = 0;
       for (size_t i = 0; i < input_count; ++i) {
-        int64_t offset = walk_.repeat[i] ? 0 : first, rest = row;
+        int64_t offset = walk_.repeat[i] || walk_.tile[i] ? 0 : first, rest = row;
         for (int axis = (int)walk_.dims.size() - 1; axis >= 0; --axis) {
           offset += rest % walk_.dims[axis] * walk_.strides[i][axis];
           rest /= walk_.dims[axis];
         }
         inputs[i] = static_cast<const char*>(a.inputs[i]) + offset * input_bytes_[i];
         repeat[i] = walk_.repeat[i] != 0;
+        if (!walk_.tile[i]) continue;
+        char* copy = tiles + tile++ * kBlock * kMaxElement;
+        const int64_t bytes = walk_.period * input_bytes_[i];
+        for (int64_t at = 0; at < std::min(block(), count); at += walk_.period)
+          std::memcpy(copy + at * input_bytes_[i], inputs[i], bytes);
+        inputs[i] = copy;
       }
       for (size_t i = 0; i < output_bytes_.size(); ++i)
         outputs[i] =
             static_cast<char*>(a.outputs[i]) + (row * walk_.columns + first) * output_bytes_[i];
-      evaluator_.run(inputs, repeat, outputs, count, scratch);
+      if (!walk_.has_tiles()) {
+        evaluator_.run(inputs, repeat, outputs, count, reinterpret_cast<float*>(scratch));
+        continue;
+      }
+      for (int64_t at = 0; at < count; at += block()) {
+        evaluator_.run(inputs, repeat, outputs, std::min(block(), count - at),
+                       reinterpret_cast<float*>(scratch));
+        for (size_t i = 0; i < input_count; ++i)
+          if (!walk_.repeat[i] && !walk_.tile[i])
+            inputs[i] = static_cast<const char*>(inputs[i]) + block() * input_bytes_[i];
+        for (size_t i = 0; i < output_bytes_.size(); ++i)
+          outputs[i] = static_cast<char*>(outputs[i]) + block() * output_bytes_[i];
+      }
     }
-    evaluator_.finish();
   }
 
   BlockEvaluator evaluator_;
@@ -117,13 +164,33 @@ class PointwiseKernel final : public Kernel {
   int64_t rows_ = 1;
 };
 
-// The layout in which all operands of the outputs' shape can be walked flat.
+// Whether an operand has one number for each channel of (N, C, ..), or of each sample's channels.
+bool is_per_channel(const TensorDeclaration& tensor, const Shape& shape) {
+  const int missing = shape.rank() - tensor.shape.rank();
+  if (missing > 1 || shape.rank() < 3) return false;
+  for (int axis = missing; axis < shape.rank(); ++axis) {
+    const int64_t extent = tensor.shape[axis - missing];
+    const bool fits = axis == 0   ? extent == 1 || extent == shape[0]
+                      : axis == 1 ? extent == shape[1]
+                                  : extent == 1;
+    if (!fits) return false;
+  }
+  return true;
+}
+
+// The layout in which all operands can be walked: of the outputs' shape, numbers or per channel.
 LayoutRef common_layout(const CompileView& view, const Operator& op, const Shape& shape) {
   LayoutRef common;
+  bool per_channel = false;
   for (int id : op.inputs()) {
     const TensorDeclaration& tensor = view.tensor(id);
     if (tensor.shape.numel() == 1) continue;
-    if (!(tensor.shape == shape) || tensor.dtype != DN_DTYPE_F32) return nullptr;
+    if (tensor.dtype != DN_DTYPE_F32) return nullptr;
+    if (!(tensor.shape == shape)) {
+      if (!is_per_channel(tensor, shape)) return nullptr;
+      per_channel = true;
+      continue;
+    }
     const LayoutRef layout = view.free(id) ? nullptr : view.layout(id);
     if (!common && layout) common = layout;
   }
@@ -131,7 +198,21 @@ LayoutRef common_layout(const CompileView& view, const Operator& op, const Shape
     if (view.tensor(id).dtype != DN_DTYPE_F32) return nullptr;
   // Padding of a layout must stay zero, which an expression may not keep.
   if (common && common->bytes() != shape.numel() * (int64_t)sizeof(float)) return nullptr;
+  if (common && per_channel) {
+    const std::optional<ChannelView> channels = channel_view(shape, common);
+    if (!channels || channels->block > kBlock / 4) return nullptr;
+  }
   return common;
+}
+
+// A shape as its layout places it: (N, blocks of channels, positions, channels of a block).
+Shape placed(const Shape& shape, const Shape& output, const ChannelView& view) {
+  const bool full = shape == output;
+  if (shape.numel() == 1 && !full) return Shape{};
+  const int missing = output.rank() - shape.rank();
+  const int64_t samples = missing == 0 ? shape[0] : 1;
+  const int64_t dims[] = {samples, view.blocks, full ? view.positions : 1, view.block};
+  return Shape(4, dims);
 }
 
 // Whether operands of this size are not in the caches anyway when they are read next.
@@ -171,9 +252,15 @@ KernelPlan plan(const CompileView& view, int op) {
       if (shapes[i] == shape && input_types[i] == DN_DTYPE_F32) result.in_place = {(int)i};
   }
   const int threads = device_of(view).threads();
-  result.scratch_bytes = threads * evaluator.scratch_bytes();
+  Shape output = shape;
+  if (const auto channels = layout ? channel_view(shape, layout) : std::nullopt) {
+    output = placed(shape, shape, *channels);
+    for (Shape& input : shapes) input = placed(input, shape, *channels);
+  }
+  Walk walk = make_walk(output, shapes);
+  result.scratch_bytes = threads * PointwiseKernel::scratch_bytes(evaluator, walk);
   result.kernel =
-      std::make_unique<PointwiseKernel>(std::move(evaluator), make_walk(shape, shapes),
+      std::make_unique<PointwiseKernel>(std::move(evaluator), std::move(walk),
                                         std::move(input_bytes), std::move(output_bytes), threads);
   return result;
 }
