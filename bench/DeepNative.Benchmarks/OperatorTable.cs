@@ -67,6 +67,7 @@ public static class OperatorTable
         ["log_softmax"] = t => Softmax.Log(t.Input("x"), t.Case.Whole("axis")),
         ["cross_entropy"] = t => Softmax.CrossEntropy(t.Input("x"), t.Indices("labels")),
         ["bce_with_logits"] = t => new Losses.BinaryCrossEntropy().Forward(t.Input("x"), t.Floats("target", t.Case.Inputs["target"], 0f)),
+        ["ctc_loss"] = Alignment,
         ["mse_loss"] = t =>
         {
             var difference = t.Input("x") - t.Floats("target", t.Case.Inputs["target"]);
@@ -142,6 +143,16 @@ public static class OperatorTable
     private static Value Square(Value x) => x * x;
 
     private static int Width(CaseTensors t) => (int)t.Case.Inputs["x"][2];
+
+    private static Value Alignment(CaseTensors t)
+    {
+        var (x, targets) = (t.Input("x"), t.Case.Inputs["targets"]);
+        var (steps, batch, length) = ((int)x.Shape[0], targets[0], (int)targets[1]);
+        Value Lengths(string name, int each) => t.Given<int>(name, DType.Int32, [batch], [.. Enumerable.Repeat(each, (int)batch)]);
+        var losses = CtcLoss.Apply(
+            Softmax.Log(x, 2), t.Indices("targets"), Lengths("input_lengths", steps), Lengths("target_lengths", length), blank: (int)x.Shape[2] - 1);
+        return Reduce.Mean(losses * (1f / length));
+    }
 
     private static Value Recur(CaseTensors t, RecurrentLayer layer) => t.Apply(layer, t.Input("x"));
 
