@@ -187,8 +187,7 @@ TEST(Registry, IsComplete) {
     if (kind == DN_OPERATOR_RESHAPE) continue;  // another name for the same elements
     EXPECT_FALSE(device->candidates().of_kind(kind).empty()) << rule->name << " has no CPU kernel";
   }
-  EXPECT_EQ(dn::find_rule(DN_OPERATOR_CTC_LOSS + 1), nullptr)
-      << "a kind is missing in this test";
+  EXPECT_EQ(dn::find_rule(DN_OPERATOR_CTC_LOSS + 1), nullptr) << "a kind is missing in this test";
   auto names = device->candidates().names();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end()) << "two share a name";
