@@ -45,11 +45,34 @@ inline vf square_root(vf x) {
 #endif
 }
 
+// x limited to low .. high; NaN stays.
+inline vf limit(vf x, float low, float high) {
+#if defined(__AVX512F__)
+  // The second operand is taken where one is NaN.
+  const __mmask16 all = (__mmask16)-1;
+  const __m512 least = _mm512_maskz_max_ps(all, (__m512)broadcast(low), (__m512)x);
+  return (vf)_mm512_maskz_min_ps(all, (__m512)broadcast(high), least);
+#elif defined(__AVX2__)
+  return (vf)_mm256_min_ps((__m256)broadcast(high),
+                           _mm256_max_ps((__m256)broadcast(low), (__m256)x));
+#else
+  x = choose(x < low, broadcast(low), x);
+  return choose(x > high, broadcast(high), x);
+#endif
+}
+
 inline vf round_down(vf x) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_roundscale_ps((__mmask16)-1, (__m512)x,
+                                        _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (vf)_mm256_floor_ps((__m256)x);
+#else
   // At 2^23 and above every float is an integer; NaN stays too.
   const vf truncated = __builtin_convertvector(__builtin_convertvector(x, vi), vf);
   const vf down = choose(truncated > x, truncated - 1.0f, truncated);
   return choose(absolute(x) < 8388608.0f, (vf)((vi)down | ((vi)x & kSignBit)), x);
+#endif
 }
 
 // 2^k for k in [-126, 127].
@@ -57,17 +80,21 @@ inline vf power_of_two(vi k) {
   return (vf)((k + 127) << 23);
 }
 
-// p * 2^k for k in [-252, 254]: in two steps, so that only the last one rounds to a denormal.
-inline vf scale_by_power(vf p, vi k) {
-  const vi half = k >> 1;
+// p * 2^n for integers n in [-252, 254]: in two steps, so that only the last one rounds to a
+// denormal.
+inline vf scale_by_power(vf p, vf n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_maskz_scalef_ps((__mmask16)-1, (__m512)p, (__m512)n);
+#else
+  const vi k = (vi)(n + kRoundShift) - kRoundShiftBits, half = k >> 1;
   return p * power_of_two(half) * power_of_two(k - half);
+#endif
 }
 
-// x = k ln 2 + r with |r| <= ln 2 / 2; returns exp(r) - 1.
-inline vf reduced_expm1(vf x, vi& k) {
+// x = n ln 2 + r with |r| <= ln 2 / 2; returns exp(r) - 1.
+inline vf reduced_expm1(vf x, vf& n) {
   const vf shifted = fma(x, broadcast(1.44269504f), broadcast(kRoundShift));
-  const vf n = shifted - kRoundShift;
-  k = (vi)shifted - kRoundShiftBits;
+  n = shifted - kRoundShift;
   vf r = fma(n, broadcast(-kLn2High), x);
   r = fma(n, broadcast(-kLn2Low), r);
   vf q = fma(broadcast(0.000199125745f), r, broadcast(0.00139419455f));
@@ -79,19 +106,16 @@ inline vf reduced_expm1(vf x, vi& k) {
 }
 
 inline vf exponential(vf x) {
-  x = choose(x > 89.0f, broadcast(89.0f), x);      // exp(89) is already infinite,
-  x = choose(x < -104.0f, broadcast(-104.0f), x);  // exp(-104) already 0
-  vi k;
-  const vf p = reduced_expm1(x, k);
-  return scale_by_power(p + 1.0f, k);
+  vf n;
+  const vf p = reduced_expm1(limit(x, -104.0f, 89.0f), n);  // where it is 0 and infinite
+  return scale_by_power(p + 1.0f, n);
 }
 
 inline vf exponential_minus_1(vf x) {
-  const vf in = choose(x > 89.0f, broadcast(89.0f), choose(x < -25.0f, broadcast(-25.0f), x));
-  vi k;
-  const vf p = reduced_expm1(in, k);
+  vf n;
+  const vf p = reduced_expm1(limit(x, -25.0f, 89.0f), n);
   // Halved, since 2^128 is no float.
-  const vf half_power = power_of_two(k - 1);
+  const vf half_power = scale_by_power(broadcast(0.5f), n);
   const vf y = fma(half_power, p, half_power - 0.5f) * 2.0f;
   return choose(absolute(x) < 5.9604645e-8f, x, y);
 }
@@ -107,7 +131,19 @@ inline vf split_exponent(vf x, vf& e) {
 
 inline vf logarithm(vf x) {
   vf e;
+#if defined(__AVX512F__)
+  // The exponent of 0 and of infinity is what their logarithm is; a negative x gives NaN.
+  const __mmask16 all = (__mmask16)-1;
+  e = (vf)_mm512_maskz_getexp_ps(all, (__m512)x);
+  const vf extreme = e;
+  vf m = (vf)_mm512_maskz_getmant_ps(all, (__m512)x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_nan);
+  const vi large = m > 1.41421354f;
+  m = choose(large, m * 0.5f, m);
+  e = choose(large, e + 1.0f, e);
+  const vf f = m - 1.0f;
+#else
   const vf f = split_exponent(x, e) - 1.0f;
+#endif
   vf p = fma(broadcast(0.0691799f), f, broadcast(-0.117883764f));
   p = fma(p, f, broadcast(0.118709743f));
   p = fma(p, f, broadcast(-0.123844035f));
@@ -120,8 +156,14 @@ inline vf logarithm(vf x) {
   vf y = fma(e, broadcast(kLn2Low), p * f * square);
   y = fma(broadcast(-0.5f), square, y);
   y = fma(e, broadcast(kLn2High), f + y);
+#if defined(__AVX512F__)
+  constexpr int kZeroOrInfinite = 0x02 | 0x04 | 0x08;
+  const __mmask16 special = _mm512_fpclass_ps_mask((__m512)x, kZeroOrInfinite);
+  return (vf)_mm512_mask_blend_ps(special, (__m512)y, (__m512)extreme);
+#else
   const vf special = choose(x == 0.0f, broadcast(-kInfinity), choose(x < 0.0f, broadcast(kNan), x));
   return choose((x > 0.0f) & (x < kInfinity), y, special);
+#endif
 }
 
 inline vf logarithm_1_plus(vf x) {
@@ -150,23 +192,20 @@ inline vf logistic(vf x) {
 }
 
 inline vf error_function(vf x) {
-  const vf a = absolute(x), z = x * x;
-  vf p = fma(broadcast(7.88835096e-05f), z, broadcast(-0.000802059425f));
-  p = fma(p, z, broadcast(0.00518950541f));
-  p = fma(p, z, broadcast(-0.0268544275f));
-  p = fma(p, z, broadcast(0.112835996f));
-  p = fma(p, z, broadcast(-0.37612626f));
-  p = fma(p, z, broadcast(0.128379166f));
-  const vf small = fma(p, x, x);
-  // 1 - exp(-t q(t)); from 4 on it rounds to 1.
-  const vf t = choose(a > 4.0f, broadcast(4.0f), a);
-  vf q = fma(broadcast(-0.00020999898f), t, broadcast(0.00318164285f));
-  q = fma(q, t, broadcast(-0.0227814596f));
-  q = fma(q, t, broadcast(0.105089597f));
-  q = fma(q, t, broadcast(0.635851681f));
-  q = fma(q, t, broadcast(1.128474f));
-  const vf large = copy_sign(1.0f - exponential(-t * q), x);
-  return choose(a < 1.0f, small, choose(x == x, large, x));
+  // 1 - exp(-t q(t)), whose digits expm1 keeps where it is small; from 4 on it rounds to 1.
+  const vf t = limit(absolute(x), 0.0f, 4.0f);
+  vf q = fma(broadcast(-8.7609811e-6f), t, broadcast(0.000113757926f));
+  q = fma(q, t, broadcast(-0.000620895783f));
+  q = fma(q, t, broadcast(0.00164864103f));
+  q = fma(q, t, broadcast(-0.000145390759f));
+  q = fma(q, t, broadcast(-0.0191593807f));
+  q = fma(q, t, broadcast(0.102779057f));
+  q = fma(q, t, broadcast(0.636619298f));
+  q = fma(q, t, broadcast(1.12837917f));
+  vf n;
+  const vf p = reduced_expm1(-t * q, n);
+  const vf power = scale_by_power(broadcast(1.0f), n);
+  return copy_sign((1.0f - power) - power * p, x);
 }
 
 inline vf minimum(vf x, vf y) {
@@ -193,19 +232,19 @@ inline void half_power(const float* m, const float* e, const float* y, float* n,
   };
   const vd md = widen(m);
   const vd s = (md - 1.0) / (md + 1.0), z = s * s;
-  vd series = broadcast_double(1.0 / 15);
+  vd series = broadcast_double(1.0 / 13);
 #pragma GCC unroll 8
-  for (double divisor : {13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0}) series = series * z + 1.0 / divisor;
+  for (double divisor : {11.0, 9.0, 7.0, 5.0, 3.0, 1.0}) series = series * z + 1.0 / divisor;
   vd p = widen(y) * (widen(e) + 2.8853900817779268 * s * series);  // 2 / ln 2
   p = p > 200.0 ? broadcast_double(200.0) : p;
   p = p < -200.0 ? broadcast_double(-200.0) : p;
   const vd shifted = p + 6755399441055744.0;  // 1.5 * 2^52
   const vd rounded = shifted - 6755399441055744.0;
   const vd r = (p - rounded) * 0.69314718055994531;
-  vd power = broadcast_double(1.0);
-#pragma GCC unroll 16
-  for (double divisor : {9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0})
-    power = power * r * (1.0 / divisor) + 1.0;
+  vd power = broadcast_double(1.0 / 5040);
+#pragma GCC unroll 8
+  for (double factorial : {720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0})
+    power = power * r + 1.0 / factorial;
   const vf_half n_half = __builtin_convertvector(rounded, vf_half);
   const vf_half rest_half = __builtin_convertvector(power, vf_half);
   std::memcpy(n, &n_half, sizeof n_half);
@@ -224,7 +263,7 @@ inline vf power(vf x, vf y) {
   half_power(m, e, exponent, n, rest);
   half_power(m + kLanes / 2, e + kLanes / 2, exponent + kLanes / 2, n + kLanes / 2,
              rest + kLanes / 2);
-  const vf magnitude = scale_by_power(load(rest), __builtin_convertvector(load(n), vi));
+  const vf magnitude = scale_by_power(load(rest), load(n));
 
   const vi integer = round_down(y) == y;
   const vi odd = integer & (round_down(y * 0.5f) != y * 0.5f);
