@@ -51,6 +51,26 @@ int operand_count(int32_t opcode) {
   return find_binary(opcode) ? 2 : 1;
 }
 
+bool is_comparison(const dn_instruction& e) {
+  return e.opcode >= DN_OPCODE_LT && e.opcode <= DN_OPCODE_NE;
+}
+
+// The comparison that gives f(x, y) as g(y, x).
+BinaryFunction swapped(BinaryFunction f) {
+  switch (f) {
+    case BinaryFunction::Less:
+      return BinaryFunction::Greater;
+    case BinaryFunction::LessEqual:
+      return BinaryFunction::GreaterEqual;
+    case BinaryFunction::Greater:
+      return BinaryFunction::Less;
+    case BinaryFunction::GreaterEqual:
+      return BinaryFunction::LessEqual;
+    default:
+      return f;
+  }
+}
+
 // The upper half of a float, rounded to nearest even.
 struct BFloat16 {
   uint16_t bits;
@@ -162,7 +182,13 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
                                std::vector<DType> inputs, std::vector<DType> outputs, bool stream)
     : inputs_(std::move(inputs)), outputs_(std::move(outputs)), stream_(stream) {
   const int count = (int)expression.size();
-  std::vector<int> last_use(count, -1);
+  std::vector<int> last_use(count, -1), uses(count, 0);
+  for (const dn_instruction& e : expression) {
+    const int operands = operand_count(e.opcode);
+    if (operands > 0) ++uses[e.a];
+    if (operands > 1) ++uses[e.b];
+    if (operands > 2) ++uses[e.c];
+  }
   for (int i = 0; i < count; ++i) {
     const dn_instruction& e = expression[i];
     const UnaryRow* unary = find_unary(e.opcode);
@@ -179,6 +205,15 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
     if (operands > 0) last_use[e.a] = i;
     if (operands > 1) last_use[e.b] = i;
     if (operands > 2) last_use[e.c] = i;
+    // A comparison for one select alone is made where it is used.
+    if (step != Step::Select || !is_comparison(expression[e.a]) || uses[e.a] != 1) continue;
+    const dn_instruction& condition = expression[e.a];
+    instructions_[e.a].step = Step::Compared;
+    last_use[e.a] = -1;
+    instructions_[i].function = instructions_[e.a].function;
+    instructions_[i].left = condition.a;
+    instructions_[i].right = condition.b;
+    last_use[condition.a] = last_use[condition.b] = i;
   }
   int last_computed = -1;
   for (int i = 0; i < count; ++i)
@@ -191,13 +226,24 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
     if (outputs_[e.b] != DN_DTYPE_F32 || instructions_[e.a].output >= 0) continue;
     instructions_[e.a].output = e.b;
   }
+  // What waits for memory most of the time asks for its next block early: the hardware's own
+  // prefetching ends at each page. Longer expressions are slower for it.
+  const auto light = [](const dn_instruction& e) {
+    return e.opcode >= DN_OPCODE_ADD && e.opcode <= DN_OPCODE_ABS && e.opcode != DN_OPCODE_POW;
+  };
+  const auto computes = [](const dn_instruction& e) { return e.opcode >= DN_OPCODE_ADD; };
+  ahead_ = stream_ && std::ranges::count_if(expression, computes) <= 3 &&
+           std::ranges::all_of(expression,
+                               [&](const dn_instruction& e) { return light(e) || !computes(e); });
+
   in_place_ =
       outputs_.size() == 1 && last_computed >= 0 && instructions_[last_computed].output == 0;
 
   std::vector<int> free_slots;
   for (int i = 0; i < count; ++i) {
     Instruction& instruction = instructions_[i];
-    if (instruction.step == Step::Output || instruction.output >= 0) continue;
+    if (instruction.step == Step::Output || instruction.step == Step::Compared) continue;
+    if (instruction.output >= 0) continue;
     if (free_slots.empty()) free_slots.push_back((int)slot_count_++);
     instruction.slot = free_slots.back();
     free_slots.pop_back();
@@ -206,18 +252,13 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
         free_slots.push_back(instructions_[j].slot);
     if (last_use[i] < 0) free_slots.push_back(instruction.slot);
   }
-  // SELECT takes arrays only: up to two scalars are spread out. The last slot is for what is streamed.
-  slot_count_ += 4;
+  slot_count_ += 2;  // for a number that is needed as an array, and for what is streamed
 }
 
 void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* const* outputs,
                          int64_t count, float* scratch) const {
   const PointwiseTable& math = DN_SELECT_ISA(pointwise_table);
-  // A value of the current block: an array, or one number where array is null.
-  struct Value {
-    const float* array;
-    float number;
-  };
+  using Value = PointwiseOperand;  // of the current block
   constexpr int kMaxLocal = 128;
   Value local[kMaxLocal];
   std::vector<Value> many;
@@ -230,10 +271,18 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
 
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t n = std::min(kBlock, count - begin);
+    if (ahead_) {
+      for (size_t i = 0; i < inputs_.size(); ++i) {
+        if (repeat[i]) continue;
+        const int64_t size = (int64_t)size_of(inputs_[i]);
+        const char* next = static_cast<const char*>(inputs[i]) + (begin + n) * size;
+        for (int64_t at = 0; at < kBlock * size; at += 64) __builtin_prefetch(next + at);
+      }
+    }
     const auto slot = [&](int index) { return scratch + index * kBlock; };
-    const auto spread = [&](const Value& value, int64_t which) {
+    const auto spread = [&](const Value& value) {
       if (value.array) return value.array;
-      float* out = slot((int)(slot_count_ - 4 + which));
+      float* out = slot((int)slot_count_ - 2);
       std::fill(out, out + n, value.number);
       return (const float*)out;
     };
@@ -256,6 +305,7 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
         }
         continue;
       }
+      if (e.step == Step::Compared) continue;
       if (e.step == Step::Constant) {
         result = {nullptr, e.value};
         continue;
@@ -268,7 +318,7 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
           }
           continue;
         }
-        const float* array = spread(values[e.a], 0);
+        const float* array = spread(values[e.a]);
         if (stream && outputs_[e.b] == DN_DTYPE_F32)
           math.stream(array, static_cast<float*>(outputs[e.b]) + begin, n);
         else
@@ -298,7 +348,17 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
           math.apply_scalar(function, &a.number, b.number, &result.number, 1);
         result.array = a.array || b.array ? target : nullptr;
       } else {  // SELECT
-        math.select(spread(a, 0), spread(values[e.b], 1), spread(values[e.c], 2), target, n);
+        const Value x = values[e.b], y = values[e.c];
+        if (e.left < 0) {
+          math.select(spread(values[e.a]), x, y, target, n);
+        } else {
+          const auto compare = (BinaryFunction)e.function;
+          const Value left = values[e.left], right = values[e.right];
+          if (!left.array && right.array)
+            math.compare_select(swapped(compare), right.array, left, x, y, target, n);
+          else
+            math.compare_select(compare, spread(left), right, x, y, target, n);
+        }
         result = {target, 0};
       }
       if (direct && stream && result.array) math.stream(result.array, direct, n);

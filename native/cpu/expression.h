@@ -35,14 +35,15 @@ class BlockEvaluator {
   void finish() const;
 
  private:
-  enum class Step { Input, Constant, Output, Unary, Binary, Select };
+  enum class Step { Input, Constant, Output, Unary, Binary, Select, Compared };
   struct Instruction {
     Step step;
-    int function;     // of a unary or binary step
+    int function;     // of a unary or binary step, or by which a select compares
     int a, b, c;      // values
     int slot = -1;    // where the result goes
     int output = -1;  // or straight into this float32 output
     float value;
+    int left = -1, right = -1;  // what a select compares, where its condition is nothing else
   };
 
   std::vector<Instruction> instructions_;
@@ -50,6 +51,7 @@ class BlockEvaluator {
   int64_t slot_count_ = 0;
   bool in_place_ = false;
   bool stream_ = false;
+  bool ahead_ = false;  // the next block is fetched while one is computed
 };
 
 }  // namespace dn::cpu

@@ -112,15 +112,61 @@ void apply_scalar_left(BinaryFunction f, float x, const float* y, float* out, in
       f, [=](auto function) { map(y, out, n, [=](vf v) { return function(broadcast(x), v); }); });
 }
 
-void select(const float* condition, const float* x, const float* y, float* out, int64_t n) {
-  int64_t i = 0;
-  for (; i + kStep <= n; i += kStep)
-    store(out + i, choose(load(condition + i) != 0.0f, load(x + i), load(y + i)));
-  if (i < n) {
-    const LaneMask rest = first_lanes(int(n - i));
-    const vf v = choose(load(condition + i, rest) != 0.0f, load(x + i, rest), load(y + i, rest));
-    store(out + i, v, rest);
-  }
+// Calls `loop` with a function that gives the operand's vector at an element.
+template <typename Loop>
+void with_operand(PointwiseOperand operand, Loop loop) {
+  if (operand.array)
+    loop([p = operand.array](int64_t i, auto lanes) { return load(p + i, lanes); });
+  else
+    loop([v = broadcast(operand.number)](int64_t, auto) { return v; });
+}
+
+// out[i] = condition ? x[i] : y[i], where `condition` gives a vector's truth at an element.
+template <typename Condition>
+void choose_each(Condition condition, PointwiseOperand x, PointwiseOperand y, float* out,
+                 int64_t n) {
+  with_operand(x, [=](auto get_x) {
+    with_operand(y, [=](auto get_y) {
+      const auto step = [=](int64_t i, auto lanes) {
+        store(out + i, choose(condition(i, lanes), get_x(i, lanes), get_y(i, lanes)), lanes);
+      };
+      int64_t i = 0;
+      for (; i + kStep <= n; i += kStep) step(i, AllLanes{});
+      if (i < n) step(i, first_lanes(int(n - i)));
+    });
+  });
+}
+
+void select(const float* condition, PointwiseOperand x, PointwiseOperand y, float* out, int64_t n) {
+  choose_each([=](int64_t i, auto lanes) { return load(condition + i, lanes) != 0.0f; }, x, y, out,
+              n);
+}
+
+void compare_select(BinaryFunction f, const float* a, PointwiseOperand b, PointwiseOperand x,
+                    PointwiseOperand y, float* out, int64_t n) {
+  with_operand(b, [=](auto get_b) {
+    const auto where = [=](auto compare) {
+      choose_each(
+          [=](int64_t i, auto lanes) -> vi { return compare(load(a + i, lanes), get_b(i, lanes)); },
+          x, y, out, n);
+    };
+    switch (f) {
+      case BinaryFunction::Equal:
+        return where([](vf v, vf w) { return v == w; });
+      case BinaryFunction::NotEqual:
+        return where([](vf v, vf w) { return v != w; });
+      case BinaryFunction::Less:
+        return where([](vf v, vf w) { return v < w; });
+      case BinaryFunction::LessEqual:
+        return where([](vf v, vf w) { return v <= w; });
+      case BinaryFunction::Greater:
+        return where([](vf v, vf w) { return v > w; });
+      case BinaryFunction::GreaterEqual:
+        return where([](vf v, vf w) { return v >= w; });
+      default:
+        return;  // no comparison
+    }
+  });
 }
 
 void stream(const float* x, float* out, int64_t n) {
@@ -156,6 +202,7 @@ void to_bfloat16(const float* x, uint16_t* out, int64_t n) {
 }  // namespace
 
 extern const PointwiseTable pointwise_table = {
-    apply, apply_binary, apply_scalar, apply_scalar_left, select, stream, stream_end, to_bfloat16};
+    apply,          apply_binary, apply_scalar, apply_scalar_left, select,
+    compare_select, stream,       stream_end,   to_bfloat16};
 
 }  // namespace dn::cpu::DN_ISA

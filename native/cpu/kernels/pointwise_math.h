@@ -45,6 +45,12 @@ enum class BinaryFunction {
   GreaterEqual,
 };
 
+// An array, or one number where array is null.
+struct PointwiseOperand {
+  const float* array;
+  float number;
+};
+
 struct PointwiseTable {
   // out[i] = f(x[i])
   void (*apply)(MathFunction f, const float* x, float* out, int64_t n);
@@ -55,7 +61,11 @@ struct PointwiseTable {
   // out[i] = f(x, y[i])
   void (*apply_scalar_left)(BinaryFunction f, float x, const float* y, float* out, int64_t n);
   // out[i] = condition[i] != 0 ? x[i] : y[i]  (NaN counts as not 0)
-  void (*select)(const float* condition, const float* x, const float* y, float* out, int64_t n);
+  void (*select)(const float* condition, PointwiseOperand x, PointwiseOperand y, float* out,
+                 int64_t n);
+  // out[i] = f(a[i], b[i]) ? x[i] : y[i] for the comparison f
+  void (*compare_select)(BinaryFunction f, const float* a, PointwiseOperand b, PointwiseOperand x,
+                         PointwiseOperand y, float* out, int64_t n);
   // out[i] = x[i], past the caches where `out` is aligned. stream_end() before others read it.
   void (*stream)(const float* x, float* out, int64_t n);
   void (*stream_end)();

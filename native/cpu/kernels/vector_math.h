@@ -208,11 +208,24 @@ inline vf error_function(vf x) {
   return copy_sign((1.0f - power) - power * p, x);
 }
 
+// The hardware takes the second operand where one is NaN.
 inline vf minimum(vf x, vf y) {
+#if defined(__AVX512F__)
+  return choose(x != x, x, (vf)_mm512_maskz_min_ps((__mmask16)-1, (__m512)x, (__m512)y));
+#elif defined(__AVX2__)
+  return choose(x != x, x, (vf)_mm256_min_ps((__m256)x, (__m256)y));
+#else
   return choose((x < y) | (x != x), x, y);
+#endif
 }
 inline vf maximum(vf x, vf y) {
+#if defined(__AVX512F__)
+  return choose(x != x, x, (vf)_mm512_maskz_max_ps((__mmask16)-1, (__m512)x, (__m512)y));
+#elif defined(__AVX2__)
+  return choose(x != x, x, (vf)_mm256_max_ps((__m256)x, (__m256)y));
+#else
   return choose((x > y) | (x != x), x, y);
+#endif
 }
 
 typedef float vf_half __attribute__((vector_size(kLanes * 2)));

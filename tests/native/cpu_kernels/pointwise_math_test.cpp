@@ -212,8 +212,37 @@ TEST_P(PointwiseMath, SelectTakesTheFirstWhereConditionIsNotZero) {
                                         2, 0, 1,     0,    1,  0, 1,         0, 1};
   std::vector<float> x, y, out(condition.size(), kNaN);
   for (size_t i = 0; i < condition.size(); ++i) x.push_back(float(i)), y.push_back(-float(i) - 1);
-  table().select(condition.data(), x.data(), y.data(), out.data(), int64_t(out.size()));
-  for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], condition[i] != 0 ? x[i] : y[i]) << i;
+  for (bool x_array : {true, false})
+    for (bool y_array : {true, false}) {
+      table().select(condition.data(), {x_array ? x.data() : nullptr, 5.5f},
+                     {y_array ? y.data() : nullptr, -6.5f}, out.data(), int64_t(out.size()));
+      for (size_t i = 0; i < out.size(); ++i)
+        EXPECT_EQ(out[i], condition[i] != 0 ? (x_array ? x[i] : 5.5f) : (y_array ? y[i] : -6.5f))
+            << i;
+    }
+}
+
+TEST_P(PointwiseMath, CompareSelectIsTheComparisonThenTheSelect) {
+  std::vector<float> a, b, x, y;
+  fill_pairs(a, b);
+  a.resize(1003);  // all pairs of special values, and no whole vector at the end
+  const int64_t n = int64_t(a.size());
+  for (int64_t i = 0; i < n; ++i) x.push_back(float(i)), y.push_back(-float(i) - 1);
+  for (const BinaryCase& c : kBinary) {
+    if (c.function < BinaryFunction::Equal) continue;
+    for (int arrays = 0; arrays < 8; ++arrays) {
+      const PointwiseOperand right{arrays & 1 ? b.data() : nullptr, -0.5f};
+      const PointwiseOperand left_value{arrays & 2 ? x.data() : nullptr, 0.25f};
+      const PointwiseOperand right_value{arrays & 4 ? y.data() : nullptr, -0.75f};
+      std::vector<float> got(a.size(), kNaN);
+      table().compare_select(c.function, a.data(), right, left_value, right_value, got.data(), n);
+      for (int64_t i = 0; i < n; ++i) {
+        const bool truth = c.exact(a[i], right.array ? b[i] : right.number) != 0;
+        const PointwiseOperand& taken = truth ? left_value : right_value;
+        ASSERT_EQ(got[i], taken.array ? taken.array[i] : taken.number) << c.name << " " << i;
+      }
+    }
+  }
 }
 
 // Every length to 70, in place and not: only the n elements are written.
