@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/arrangement.h"
+#include "cpu/kernels/strided_copy.h"
 
 namespace dn::cpu {
 
@@ -39,14 +40,8 @@ int64_t source_of(const MovedAxis& axis, int mode, int64_t at) {
 // Rows are short: a call of memmove would take longer than the copy.
 template <typename T>
 void copy_elements(const T* from, int64_t count, T* to) {
-  constexpr int64_t kPiece = 32 / (int64_t)sizeof(T);
-  if (count < kPiece) {
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
-    return;
-  }
-  for (int64_t i = 0; i + kPiece <= count; i += kPiece) __builtin_memcpy(to + i, from + i, 32);
-  // What is left by a piece that overlaps.
-  __builtin_memcpy(to + count - kPiece, from + count - kPiece, 32);
+  static const auto copy = DN_SELECT_ISA(strided_copy_table).copy;
+  copy(to, from, count * (int64_t)sizeof(T));
 }
 
 template <typename T>

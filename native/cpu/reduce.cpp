@@ -64,6 +64,9 @@ struct Sum {
   static constexpr Total kStart = 0;
   static Total join(Total total, Total value) { return total + value; }
   static Total row(const float* x, int64_t n) { return DN_SELECT_ISA(reduce_table).sum(x, n); }
+  static void rows(const float* x, int64_t rows, int64_t n, double scale, float* y) {
+    DN_SELECT_ISA(reduce_table).sum_rows(x, rows, n, scale, y);
+  }
   static void columns(const float* x, int64_t rows, int64_t stride, int64_t columns, Total* total) {
     DN_SELECT_ISA(reduce_table).sum_columns(x, rows, stride, columns, total);
   }
@@ -75,6 +78,9 @@ struct Max {
     return total != total || total >= value ? total : value;
   }
   static Total row(const float* x, int64_t n) { return DN_SELECT_ISA(reduce_table).max(x, n); }
+  static void rows(const float* x, int64_t rows, int64_t n, double, float* y) {
+    DN_SELECT_ISA(reduce_table).max_rows(x, rows, n, y);
+  }
   static void columns(const float* x, int64_t rows, int64_t stride, int64_t columns, Total* total) {
     DN_SELECT_ISA(reduce_table).max_columns(x, rows, stride, columns, total);
   }
@@ -116,7 +122,12 @@ void reduce(const Axes& axes, const float* x, float* y, double scale, void* scra
   const int64_t work = outer * repeats * axes.inner;
   const Cut cut(axes, outer);
   Total* partial = static_cast<Total*>(scratch);
-  if (axes.inner_reduced) {
+  if (axes.inner_reduced && axes.reduced.empty() && cut.splits == 1) {
+    // Rows that follow each other.
+    parallel(threads, outer, work, [&](int64_t begin, int64_t end) {
+      Rule::rows(x + begin * axes.inner, end - begin, axes.inner, scale, y + begin);
+    });
+  } else if (axes.inner_reduced) {
     parallel(threads, outer * cut.splits, work, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t first = i % cut.splits * cut.length;

@@ -9,6 +9,37 @@
 
 namespace dn::cpu {
 
+void ResizeAxis::make_taps() {
+  const int64_t most = out == 0 ? 0 : *std::ranges::max_element(count);
+  if (most < 1 || most > kMostTaps) return;
+  taps = most > 2 ? kMostTaps : (int)most;
+  const int64_t vectors = (out + kTapLanes - 1) / kTapLanes;
+  tap_offset.resize((size_t)(vectors * kTapLanes));
+  tap_weight.resize((size_t)(vectors * taps * kTapLanes));
+  tap_mask.resize((size_t)(vectors * taps));
+  for (int64_t v = 0; v < vectors; ++v) {
+    const int64_t begin = v * kTapLanes, end = std::min(out, begin + kTapLanes);
+    int64_t base = in;
+    for (int64_t p = begin; p < end; ++p)
+      if (count[p] > 0) base = std::min<int64_t>(base, start[p]);
+    tap_base.push_back((int32_t)base);
+    for (int64_t p = begin; p < end; ++p) {
+      if (count[p] == 0) continue;
+      const int64_t offset = start[p] - base;
+      if (offset >= 2 * kTapLanes) {
+        taps = 0;
+        return;
+      }
+      tap_offset[p] = (int32_t)offset;
+      narrow_taps &= offset + count[p] <= kTapLanes;
+      for (int32_t t = 0; t < count[p]; ++t) {
+        tap_weight[(v * taps + t) * kTapLanes + p - begin] = weight[first[p] + t];
+        tap_mask[v * taps + t] |= (uint16_t)(1u << (p - begin));
+      }
+    }
+  }
+}
+
 void ResizeAxis::finish() {
   int64_t total = 0;
   identity = in == out;
@@ -21,6 +52,7 @@ void ResizeAxis::finish() {
     pairs &= count[p] == 1 || count[p] == 2;
     total += count[p];
   }
+  make_taps();
   if (!pairs) {
     quads = in >= 4 && *std::ranges::max_element(count) <= 4;
     if (!quads) return;

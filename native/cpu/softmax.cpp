@@ -45,11 +45,13 @@ void for_samples(const Split& s, int threads, const Body& body) {
 
 void softmax(const Split& s, bool log, const float* x, float* y, int threads) {
   const auto& k = kernels();
+  if (s.inner == 1)
+    return parallel(threads, s.outer, s.outer * s.classes * 8, [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * s.classes;
+      k.rows(x + at, y + at, end - begin, s.classes, log);
+    });
   for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
-    if (s.inner == 1)
-      k.row(x + at, y + at, s.classes, log);
-    else
-      k.columns(x + at, y + at, s.classes, s.inner, count, log);
+    k.columns(x + at, y + at, s.classes, s.inner, count, log);
   });
 }
 

@@ -26,6 +26,45 @@ inline vf larger(vf best, vf v) {
   return choose((best >= v) | (best != best), best, v);
 }
 
+// Maxima of lanes; what was NaN is kept apart, so that a step waits for one instruction.
+struct Largest {
+  vf value;
+  vi nan{};
+
+  // `value` of two that are equal.
+  void meet(vf v) {
+    value = maximum(v, value);
+    nan |= v != v;
+  }
+  void meet(vf v, vf w) {
+#if defined(__AVX512F__)
+    // One comparison tells whether either is NaN.
+    nan = (vi)_mm512_mask_set1_epi32((__m512i)nan,
+                                     _mm512_cmp_ps_mask((__m512)v, (__m512)w, _CMP_UNORD_Q), -1);
+    value = maximum(w, maximum(v, value));
+#else
+    meet(v);
+    meet(w);
+#endif
+  }
+  vf result() const {
+    return choose(nan, broadcast(kNan), value);
+  }
+
+ private:
+  // b unless a > b.
+  static vf maximum(vf a, vf b) {
+#if defined(__AVX512F__)
+    // The unmasked form makes GCC 12 warn about an uninitialised value in its own header.
+    return (vf)_mm512_maskz_max_ps((__mmask16)-1, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return choose(a > b, a, b);
+#endif
+  }
+};
+
 // As `v`, -infinity in the lanes behind the first `count`.
 inline vf or_lowest(vf v, int count) {
   for (int i = count; i < kLanes; ++i) v[i] = -kInfinity;
@@ -73,19 +112,28 @@ double sum(const float* x, int64_t n) {
 }
 
 float max(const float* x, int64_t n) {
-  vf a = broadcast(-kInfinity), b = a, c = a, d = a;
+  Largest a{broadcast(-kInfinity)}, b = a, c = a, d = a;
   int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    a = larger(a, load(x + i)), b = larger(b, load(x + i + kLanes));
-    c = larger(c, load(x + i + 2 * kLanes)), d = larger(d, load(x + i + 3 * kLanes));
+  for (; i + 8 * kLanes <= n; i += 8 * kLanes) {
+    a.meet(load(x + i), load(x + i + 4 * kLanes));
+    b.meet(load(x + i + kLanes), load(x + i + 5 * kLanes));
+    c.meet(load(x + i + 2 * kLanes), load(x + i + 6 * kLanes));
+    d.meet(load(x + i + 3 * kLanes), load(x + i + 7 * kLanes));
   }
-  for (; i + kLanes <= n; i += kLanes) a = larger(a, load(x + i));
-  if (i < n) b = larger(b, or_lowest(load(x + i, first_lanes(int(n - i))), int(n - i)));
+  for (; i + kLanes <= n; i += kLanes) a.meet(load(x + i));
+  if (i < n) b.meet(or_lowest(load(x + i, first_lanes(int(n - i))), int(n - i)));
   float lane[kLanes];
-  store(lane, larger(larger(a, b), larger(c, d)));
+  store(lane, larger(larger(a.result(), b.result()), larger(c.result(), d.result())));
   float best = lane[0];
   for (int l = 1; l < kLanes; ++l) best = best >= lane[l] || best != best ? best : lane[l];
   return best;
+}
+
+void sum_rows(const float* x, int64_t rows, int64_t n, double scale, float* y) {
+  for (int64_t i = 0; i < rows; ++i, x += n) y[i] = (float)(sum(x, n) * scale);
+}
+void max_rows(const float* x, int64_t rows, int64_t n, float* y) {
+  for (int64_t i = 0; i < rows; ++i, x += n) y[i] = max(x, n);
 }
 
 void sum_columns(const float* x, int64_t rows, int64_t stride, int64_t columns, double* total) {
@@ -106,19 +154,30 @@ void sum_columns(const float* x, int64_t rows, int64_t stride, int64_t columns, 
 }
 
 void max_columns(const float* x, int64_t rows, int64_t stride, int64_t columns, float* total) {
-  for (int64_t first = 0; first < rows; first += kDepth, x += kDepth * stride) {
-    const int64_t depth = std::min(kDepth, rows - first);
+  constexpr int64_t kRows = 8;  // a walk through few rows at a time is what the prefetchers follow
+  for (int64_t first = 0; first < rows; first += kRows, x += kRows * stride) {
+    const int64_t depth = std::min(kRows, rows - first);
+    const auto walk = [&](int64_t j, auto mask) {
+      Largest a{load(total + j, mask)};
+      a.nan = a.value != a.value;
+      const float* from = x + j;
+      if (depth == kRows) {
+        Largest b{load(from, mask)};
+        b.nan = b.value != b.value;
+        a.meet(load(from + stride, mask), load(from + 2 * stride, mask));
+        b.meet(load(from + 3 * stride, mask), load(from + 4 * stride, mask));
+        a.meet(load(from + 5 * stride, mask), load(from + 6 * stride, mask));
+        b.meet(load(from + 7 * stride, mask), b.value);
+        a.nan |= b.nan;
+        a.meet(b.value);
+      } else {
+        for (int64_t r = 0; r < depth; ++r) a.meet(load(from + r * stride, mask));
+      }
+      store(total + j, a.result(), mask);
+    };
     int64_t j = 0;
-    for (; j + kLanes <= columns; j += kLanes) {
-      vf best = load(total + j);
-      for (int64_t r = 0; r < depth; ++r) best = larger(best, load(x + r * stride + j));
-      store(total + j, best);
-    }
-    if (j == columns) continue;
-    const LaneMask rest = first_lanes(int(columns - j));
-    vf best = load(total + j, rest);
-    for (int64_t r = 0; r < depth; ++r) best = larger(best, load(x + r * stride + j, rest));
-    store(total + j, best, rest);
+    for (; j + kLanes <= columns; j += kLanes) walk(j, AllLanes{});
+    if (j < columns) walk(j, first_lanes(int(columns - j)));
   }
 }
 
@@ -171,7 +230,7 @@ void argmax_columns(const float* x, int64_t rows, int64_t stride, int64_t column
 
 }  // namespace
 
-extern const ReduceTable reduce_table = {sum,         max,    sum_columns,
-                                         max_columns, argmax, argmax_columns};
+extern const ReduceTable reduce_table = {sum,         max,         sum_rows, max_rows,
+                                         sum_columns, max_columns, argmax,   argmax_columns};
 
 }  // namespace dn::cpu::DN_ISA

@@ -13,11 +13,12 @@ namespace {
 template <int kRows, bool kSet>
 inline void add_rows(const float* const* row, const float* weight, int64_t width, float* sum) {
   vf factor[kRows];
-  for (int i = 0; i < kRows; ++i) factor[i] = broadcast(weight[i]);
+  const float* from[kRows];  // not reloaded after each store
+  for (int i = 0; i < kRows; ++i) factor[i] = broadcast(weight[i]), from[i] = row[i];
   const auto add = [&](int64_t j, auto mask) {
-    vf total = factor[0] * load(row[0] + j, mask);
+    vf total = factor[0] * load(from[0] + j, mask);
     if (!kSet) total += load(sum + j, mask);
-    for (int i = 1; i < kRows; ++i) total = fma(factor[i], load(row[i] + j, mask), total);
+    for (int i = 1; i < kRows; ++i) total = fma(factor[i], load(from[i] + j, mask), total);
     store(sum + j, total, mask);
   };
   const int64_t whole = width / kLanes * kLanes;
@@ -105,68 +106,121 @@ void resize_row_by_quads(const ResizeAxis& axis, const float* row, float* y) {
   }
 }
 
-// One output row out of one row of the input's width.
-void resize_row(const ResizeAxis& axis, const float* row, float* y, [[maybe_unused]] bool stream) {
+#if defined(__AVX512F__)
+// `repeats` equal rows, out of a row that 64 floats more are readable behind. Sixteen outputs out of
+// a table in two registers are several times cheaper than a gather.
+template <int kTaps, bool kNarrow, bool kStream>
+void resize_row_by_taps(const ResizeAxis& axis, const float* row, float* y, int64_t repeats) {
+  constexpr int kTapLanes = ResizeAxis::kTapLanes;
   const int64_t out = axis.out;
-  if (axis.quads) return resize_row_by_quads(axis, row, y);
-  if (axis.pairs || axis.copies) {
+  const int32_t* offset = axis.tap_offset.data();
+  const float* weight = axis.tap_weight.data();
+  const uint16_t* mask = axis.tap_mask.data();
+  const int32_t* base = axis.tap_base.data();
+  for (int64_t p = 0; p < out; p += kTapLanes) {
+    const float* from = row + *base++;
+    __m512i at = _mm512_loadu_si512(offset + p);
+    const __m512 narrow = _mm512_loadu_ps(from);
+    __m512 sum;
+    for (int t = 0; t < kTaps; ++t, ++from, weight += kTapLanes, ++mask) {
+      __m512 picked;
+      if (kNarrow) {
+        if (t > 0) at = _mm512_add_epi32(at, _mm512_set1_epi32(1));
+        picked = _mm512_maskz_permutexvar_ps(*mask, at, narrow);
+      } else {
+        picked = _mm512_maskz_permutex2var_ps(*mask, _mm512_loadu_ps(from), at,
+                                              _mm512_loadu_ps(from + kTapLanes));
+      }
+      const __m512 factor = _mm512_loadu_ps(weight);  // 0 outside the mask
+      sum = t == 0 ? picked * factor : _mm512_fmadd_ps(picked, factor, sum);
+    }
+    const __mmask16 lanes = (__mmask16)((1u << std::min<int64_t>(out - p, kTapLanes)) - 1);
+    float* to = y + p;
+    for (int64_t i = 0; i < repeats; ++i, to += out) {
+      if (kStream)
+        _mm512_stream_ps(to, sum);
+      else
+        _mm512_mask_storeu_ps(to, lanes, sum);
+    }
+  }
+}
+
+template <int kTaps, bool kStream>
+void resize_row_by_taps(const ResizeAxis& axis, const float* row, float* y, int64_t repeats) {
+  if (axis.narrow_taps)
+    resize_row_by_taps<kTaps, true, kStream>(axis, row, y, repeats);
+  else
+    resize_row_by_taps<kTaps, false, kStream>(axis, row, y, repeats);
+}
+
+template <bool kStream>
+void resize_row_by_taps(const ResizeAxis& axis, const float* row, float* y, int64_t repeats) {
+  switch (axis.taps) {
+    case 1:
+      return resize_row_by_taps<1, kStream>(axis, row, y, repeats);
+    case 2:
+      return resize_row_by_taps<2, kStream>(axis, row, y, repeats);
+    default:
+      return resize_row_by_taps<ResizeAxis::kMostTaps, kStream>(axis, row, y, repeats);
+  }
+}
+#endif
+
+constexpr bool kHasTaps = kLanes == ResizeAxis::kTapLanes;
+
+// `repeats` equal output rows out of one row of the input's width, with 64 floats behind if by taps.
+void resize_row(const ResizeAxis& axis, const float* row, float* y, int64_t repeats,
+                [[maybe_unused]] bool stream) {
+  const int64_t out = axis.out;
+#if defined(__AVX512F__)
+  if (axis.taps > 0) {
+    const bool whole = reinterpret_cast<uintptr_t>(y) % sizeof(vf) == 0 && out % kLanes == 0;
+    return stream && whole ? resize_row_by_taps<true>(axis, row, y, repeats)
+                           : resize_row_by_taps<false>(axis, row, y, repeats);
+  }
+#endif
+  if (axis.quads) {
+    resize_row_by_quads(axis, row, y);
+  } else if (axis.copies) {
+    for (int64_t p = 0; p < out; ++p) y[p] = row[axis.left[p]];
+  } else if (axis.pairs) {
     const int32_t *left = axis.left.data(), *right = axis.right.data();
     const float *wl = axis.left_weight.data(), *wr = axis.right_weight.data();
-    int64_t p = 0;
-#if defined(__AVX512F__)
-    stream &= reinterpret_cast<uintptr_t>(y) % sizeof(vf) == 0;
-    // Sixteen outputs mostly read from 32 neighbours: a table in two registers, which is several
-    // times cheaper than a gather.
-    for (; p + kLanes <= out; p += kLanes) {
-      const int32_t base = left[p];
-      if (right[p + kLanes - 1] - base >= 32) break;
-      const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(left + p), _mm512_set1_epi32(base));
-      const __mmask16 in_low = (__mmask16)((1u << std::min<int64_t>(16, axis.in - base)) - 1);
-      const int64_t rest = std::clamp<int64_t>(axis.in - base - 16, 0, 16);
-      const __mmask16 in_high = (__mmask16)((1u << rest) - 1);
-      const __m512 low = _mm512_maskz_loadu_ps(in_low, row + base);
-      const __m512 high = _mm512_maskz_loadu_ps(in_high, row + base + 16);
-      const __m512 a = _mm512_permutex2var_ps(low, at, high);
-      if (axis.copies) {
-        stream ? _mm512_stream_ps(y + p, a) : _mm512_storeu_ps(y + p, a);
-        continue;
-      }
-      const __m512i at_right =
-          _mm512_sub_epi32(_mm512_loadu_si512(right + p), _mm512_set1_epi32(base));
-      const __m512 b = _mm512_permutex2var_ps(low, at_right, high);
-      const __m512 sum =
-          _mm512_fmadd_ps(b, _mm512_loadu_ps(wr + p), _mm512_mul_ps(a, _mm512_loadu_ps(wl + p)));
-      stream ? _mm512_stream_ps(y + p, sum) : _mm512_storeu_ps(y + p, sum);
+    for (int64_t p = 0; p < out; ++p) y[p] = row[left[p]] * wl[p] + row[right[p]] * wr[p];
+  } else {
+    for (int64_t p = 0; p < out; ++p) {
+      const float* from = row + axis.start[p];
+      const float* weight = axis.weight.data() + axis.first[p];
+      float sum = 0;
+      for (int32_t t = 0; t < axis.count[p]; ++t) sum += weight[t] * from[t];
+      y[p] = sum;
     }
-#endif
-    if (axis.copies)
-      for (; p < out; ++p) y[p] = row[left[p]];
-    else
-      for (; p < out; ++p) y[p] = row[left[p]] * wl[p] + row[right[p]] * wr[p];
-    return;
   }
-  for (int64_t p = 0; p < out; ++p) {
-    const float* from = row + axis.start[p];
-    const float* weight = axis.weight.data() + axis.first[p];
-    float sum = 0;
-    for (int32_t t = 0; t < axis.count[p]; ++t) sum += weight[t] * from[t];
-    y[p] = sum;
-  }
+  for (int64_t i = 1; i < repeats; ++i) std::copy(y, y + out, y + i * out);
 }
 
 void plane(const ResizeParams& params, const float* x, float* y, float* scratch) {
   const ResizeAxis &depth = params.axis[0], &height = params.axis[1], &width = params.axis[2];
+  const bool by_taps = kHasTaps && width.taps > 0 && !width.identity;
+  // Rows of several streams at a time are more than the hardware's prefetchers follow.
+  constexpr int64_t kAhead = 2048;  // floats
+  const float* fetched = x + kAhead;
   for (int64_t d = 0; d < depth.out; ++d) {
-    for (int64_t h = 0; h < height.out; ++h, y += width.out) {
+    for (int64_t h = 0, repeats; h < height.out; h += repeats, y += repeats * width.out) {
       const int32_t layers = depth.count[d], rows = height.count[h];
+      repeats = 1;
+      if (height.copies)
+        while (h + repeats < height.out && height.start[h + repeats] == height.start[h]) ++repeats;
       const float* layer_weight = depth.weight.data() + depth.first[d];
       const float* row_weight = height.weight.data() + height.first[h];
       const auto row_at = [&](int32_t s, int32_t r) {
         return x + ((depth.start[d] + s) * height.in + height.start[h] + r) * width.in;
       };
+      for (const float* needed = row_at(layers - 1, rows) + kAhead; fetched < needed; fetched += 16)
+        __builtin_prefetch(fetched);
       // The rows that it reads, weighed; straight to the output where the width stays.
       const float* row;
-      if (layers == 1 && rows == 1 && layer_weight[0] * row_weight[0] == 1.0f) {
+      if (layers == 1 && rows == 1 && layer_weight[0] * row_weight[0] == 1.0f && !by_taps) {
         row = row_at(0, 0);
         if (width.identity) std::copy(row, row + width.in, y);
       } else {
@@ -178,7 +232,10 @@ void plane(const ResizeParams& params, const float* x, float* y, float* scratch)
         rows_sum.finish();
         row = sum;
       }
-      if (!width.identity) resize_row(width, row, y, params.stream);
+      if (!width.identity)
+        resize_row(width, row, y, repeats, params.stream);
+      else
+        for (int64_t i = 1; i < repeats; ++i) std::copy(y, y + width.out, y + i * width.out);
     }
   }
 #if defined(__AVX512F__)
@@ -186,20 +243,56 @@ void plane(const ResizeParams& params, const float* x, float* y, float* scratch)
 #endif
 }
 
+// Calls body(j) for blocks of kResizeLanes that cover [0, count), the last one overlapping; or
+// rest(j) for each of fewer.
+template <typename Body, typename Rest>
+inline void for_blocks(int64_t count, const Body& body, const Rest& rest) {
+  int64_t j = 0;
+  for (; j + kResizeLanes <= count; j += kResizeLanes) body(j);
+  if (j < count && count >= kResizeLanes)
+    body(count - kResizeLanes);
+  else
+    for (; j < count; ++j) rest(j);
+}
+
 // to[j * kResizeLanes + i] = from[i * count + j], or the other way.
 void interleave(const float* from, int64_t count, float* to) {
-  int64_t j = 0;
-  for (; j + kResizeLanes <= count; j += kResizeLanes)
-    transpose16(from + j, count, to + j * kResizeLanes, kResizeLanes, GradMode::Overwrite);
-  for (; j < count; ++j)
-    for (int64_t i = 0; i < kResizeLanes; ++i) to[j * kResizeLanes + i] = from[i * count + j];
+  for_blocks(
+      count,
+      [&](int64_t j) {
+        transpose16(from + j, count, to + j * kResizeLanes, kResizeLanes, GradMode::Overwrite);
+      },
+      [&](int64_t j) {
+        for (int64_t i = 0; i < kResizeLanes; ++i) to[j * kResizeLanes + i] = from[i * count + j];
+      });
 }
 void separate(const float* from, int64_t count, float* to) {
-  int64_t j = 0;
-  for (; j + kResizeLanes <= count; j += kResizeLanes)
-    transpose16(from + j * kResizeLanes, kResizeLanes, to + j, count, GradMode::Overwrite);
-  for (; j < count; ++j)
-    for (int64_t i = 0; i < kResizeLanes; ++i) to[i * count + j] = from[j * kResizeLanes + i];
+  for_blocks(
+      count,
+      [&](int64_t j) {
+        transpose16(from + j * kResizeLanes, kResizeLanes, to + j, count, GradMode::Overwrite);
+      },
+      [&](int64_t j) {
+        for (int64_t i = 0; i < kResizeLanes; ++i) to[i * count + j] = from[j * kResizeLanes + i];
+      });
+}
+
+// One output row of interleaved planes.
+void resize_interleaved_row(const ResizeAxis& axis, const float* row, float* y) {
+  const int32_t *start = axis.start.data(), *count = axis.count.data();
+  const float* weight = axis.weight.data();
+  for (int64_t p = 0; p < axis.out; ++p, y += kResizeLanes) {
+    constexpr int kVectors = kResizeLanes / kLanes;
+    const float* from = row + start[p] * kResizeLanes;
+    vf sum[kVectors] = {};
+    if (count[p] > 0)
+      for (int v = 0; v < kVectors; ++v) sum[v] = broadcast(weight[0]) * load(from + v * kLanes);
+    for (int32_t t = 1; t < count[p]; ++t)
+      for (int v = 0; v < kVectors; ++v)
+        sum[v] = fma(broadcast(weight[t]), load(from + t * kResizeLanes + v * kLanes), sum[v]);
+    for (int v = 0; v < kVectors; ++v) store(y + v * kLanes, sum[v]);
+    weight += count[p];
+  }
 }
 
 void planes(const ResizeParams& params, const float* x, float* y, float* scratch) {
@@ -219,12 +312,8 @@ void planes(const ResizeParams& params, const float* x, float* y, float* scratch
               source + ((depth.start[d] + s) * height.in + height.start[h] + r) * row_floats,
               depth.weight[depth.first[d] + s] * height.weight[height.first[h] + r]);
       rows_sum.finish();
-      for (int64_t w = 0; w < width.out; ++w, to += kResizeLanes) {
-        RowSum elements(kResizeLanes, to);
-        for (int32_t t = 0; t < width.count[w]; ++t)
-          elements.add(sum + (width.start[w] + t) * kResizeLanes, width.weight[width.first[w] + t]);
-        elements.finish();
-      }
+      resize_interleaved_row(width, sum, to);
+      to += width.out * kResizeLanes;
     }
   }
   separate(target, out, y);

@@ -25,9 +25,21 @@ struct ResizeAxis {
   bool quads = false;
   std::vector<int32_t> quad_start;
   std::vector<float> quad_weight;
+  // For vectors of kTapLanes outputs, where those of each vector start among 32 neighbours: `taps`
+  // elements each (0: not so), tap t of output i at base + t + offset[i]. Weight and mask are of
+  // [vector][tap], and what is outside a mask is not read.
+  static constexpr int kTapLanes = 16, kMostTaps = 4;
+  int taps = 0;
+  bool narrow_taps = true;  // all of a vector's elements are 16 neighbours
+  std::vector<int32_t> tap_base, tap_offset;
+  std::vector<float> tap_weight;
+  std::vector<uint16_t> tap_mask;
 
   // Once start, count and weight are there.
   void finish();
+
+ private:
+  void make_taps();
 };
 
 constexpr int64_t kResizeLanes = 16;  // planes that `planes` does together

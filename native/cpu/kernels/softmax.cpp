@@ -85,14 +85,26 @@ void row_scale(float* e, int64_t classes, float factor, float offset) {
   });
 }
 
-void row(const float* x, float* y, int64_t classes, bool log) {
-  float largest, sum;
-  row_exponentials(x, log ? nullptr : y, classes, &largest, &sum);
-  if (!log) return row_scale(y, classes, 1 / sum, 0);
-  const float log_sum = std::log(sum);
-  for_vectors(0, classes, [&](int, int64_t i, auto mask, int64_t) {
-    store(y + i, (load(x + i, mask) - largest) - log_sum, mask);
-  });
+void rows(const float* x, float* y, int64_t rows, int64_t classes, bool log) {
+  float largest[kLanes], sum[kLanes] = {};
+  for (int64_t i = 0; !log && i < rows; ++i, x += classes, y += classes) {
+    row_exponentials(x, y, classes, largest, sum);
+    row_scale(y, classes, 1 / *sum, 0);
+  }
+  // The logarithms of several rows at once; long rows leave the cache until then.
+  const int64_t most = std::clamp<int64_t>(4096 / std::max<int64_t>(classes, 1), 1, kLanes);
+  for (int64_t first = 0; log && first < rows; first += most) {
+    const int64_t count = std::min(most, rows - first);
+    for (int64_t i = 0; i < count; ++i)
+      row_exponentials(x + i * classes, nullptr, classes, largest + i, sum + i);
+    store(sum, logarithm(load(sum)));
+    for (int64_t i = 0; i < count; ++i, x += classes, y += classes) {
+      const vf top = broadcast(largest[i]), log_sum = broadcast(sum[i]);
+      for_vectors(0, classes, [&](int, int64_t j, auto mask, int64_t) {
+        store(y + j, (load(x + j, mask) - top) - log_sum, mask);
+      });
+    }
+  }
 }
 
 void row_backward(const float* y, const float* dy, float* dx, int64_t classes, bool log) {
@@ -170,7 +182,7 @@ void columns_backward(const float* y, const float* dy, float* dx, int64_t classe
 }  // namespace
 
 extern const SoftmaxTable softmax_table = {
-    row,       row_backward, columns, columns_backward, row_exponentials, columns_exponentials,
+    rows,      row_backward, columns, columns_backward, row_exponentials, columns_exponentials,
     row_scale, columns_scale};
 
 }  // namespace dn::cpu::DN_ISA

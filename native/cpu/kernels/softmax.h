@@ -13,7 +13,7 @@ constexpr int64_t kSoftmaxColumns = 256;
 
 struct SoftmaxTable {
   // y may be x, dx may be y or dy.
-  void (*row)(const float* x, float* y, int64_t classes, bool log);
+  void (*rows)(const float* x, float* y, int64_t rows, int64_t classes, bool log);
   void (*row_backward)(const float* y, const float* dy, float* dx, int64_t classes, bool log);
   void (*columns)(const float* x, float* y, int64_t classes, int64_t stride, int64_t width,
                   bool log);

@@ -16,6 +16,8 @@ internal sealed class ReduceCases : IOperatorCases
         ([4, 1, 3], [1]),
         ([37, 41], [0]),
         ([3, 100], [1]),
+        ([2, 300], [1]),
+        ([2, 19, 21], [1]),
     ];
 
     public static IEnumerable<OperatorCase> Cases
@@ -51,6 +53,12 @@ internal sealed class ReduceCases : IOperatorCases
                 b.ReductionLength = 0;
                 b.HasDerivative = false;
                 return Reduce.Max(b.Given(DType.Float32, [2, 3], [1, double.NaN, 5, double.NegativeInfinity, 2, double.PositiveInfinity]), [1]);
+            });
+            yield return new OperatorCase("NaN wins in each row of a column", b =>
+            {
+                b.ReductionLength = 0;
+                b.HasDerivative = false;
+                return Reduce.Max(b.Given(DType.Float32, [20, 20], [.. Enumerable.Range(0, 400).Select(i => i % 21 == 0 ? double.NaN : i % 7)]), [0]);
             });
             yield return new OperatorCase("the first NaN wins argmax", b =>
             {

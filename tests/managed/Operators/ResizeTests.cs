@@ -30,6 +30,8 @@ internal sealed class ResizeCases : IOperatorCases
             yield return Case(ResizeMode.Area, [3, 7, 13, 13], [6, 6]);
             yield return Case(ResizeMode.Linear, [2, 17, 5, 3], [4, 40]);
             yield return Case(ResizeMode.Linear, [1, 2, 20, 40], [41, 85]);
+            yield return Case(ResizeMode.Nearest, [1, 2, 5, 40], [10, 80]);
+            yield return Case(ResizeMode.Linear, [1, 2, 5, 40], [10, 80]);
             yield return Case(ResizeMode.Area, [1, 2, 90, 140], [41, 60]);
             foreach (var (mode, corners, size) in new[] { (ResizeMode.Area, false, 40), (ResizeMode.Linear, false, 160), (ResizeMode.Linear, true, 81), (ResizeMode.Nearest, false, 33) })
                 yield return new OperatorCase($"{mode} to {size} where some are not finite", b =>

@@ -8,7 +8,7 @@ internal sealed class SoftmaxCases : IOperatorCases
     {
         get
         {
-            foreach (var (shape, axis) in new (Shape, int)[] { ([3, 10], 1), ([4, 1], 1), ([2, 5, 3, 2], 1), ([2, 3, 7], 2), ([6, 3], 0), ([3, 1000], 1) })
+            foreach (var (shape, axis) in new (Shape, int)[] { ([3, 10], 1), ([4, 1], 1), ([2, 5, 3, 2], 1), ([2, 3, 7], 2), ([6, 3], 0), ([3, 1000], 1), ([37, 5], 1) })
             {
                 foreach (var log in new[] { false, true }) yield return Along(shape, axis, log, 3);
             }

@@ -161,7 +161,7 @@ TEST_P(Norm, SoftmaxRowsAndColumnsAreTheFormulas) {
         const Guarded x(numel, 1, -20, 20), dy(numel, 2, -1, 1);
         Guarded y(numel), dx(numel);
         if (width == 1) {
-          k.row(x.data(), y.data(), classes, log);
+          k.rows(x.data(), y.data(), 1, classes, log);
           k.row_backward(y.data(), dy.data(), dx.data(), classes, log);
         } else {
           k.columns(x.data(), y.data(), classes, stride, width, log);
