@@ -4,6 +4,7 @@
 
 #include "cpu/candidates.h"
 #include "cpu/kernels/norm.h"
+#include "engine/optional_slots.h"
 
 namespace dn::cpu {
 
@@ -280,27 +281,12 @@ KernelPlan plan(const CompileView& view, int index) {
   const bool forward = attributes.direction == DN_FORWARD;
   const LayoutRef layout = attributes.axis == 1 ? channel_layout(view, op.input(0)) : nullptr;
   KernelPlan plan;
-  // The places of what is there, -1 for the others.
-  std::vector<int> in_place, out_place;
-  for (int id : op.inputs()) {
-    in_place.push_back(id >= 0 ? (int)plan.inputs.size() : -1);
-    if (id >= 0) plan.inputs.push_back(row_major_slot(id));
-  }
-  for (int id : op.outputs()) {
-    out_place.push_back(id >= 0 ? (int)plan.outputs.size() : -1);
-    if (id >= 0) plan.outputs.push_back(row_major_slot(id));
-  }
-  in_place.resize(5, -1);
-  out_place.resize(3, -1);
+  const OptionalSlots inputs(op.inputs(), plan.inputs), outputs(op.outputs(), plan.outputs);
   plan.inputs[0].layout = plan.outputs[0].layout = layout;
-  if (!forward) plan.inputs[in_place[4]].layout = layout;
-  plan.in_place = {forward ? 0 : in_place[4]};
-  const auto input = [in_place](const Arguments& a, int slot) {
-    return in_place[slot] >= 0 ? in(a, in_place[slot]) : nullptr;
-  };
-  const auto output = [out_place](const Arguments& a, int slot) {
-    return out_place[slot] >= 0 ? out(a, out_place[slot]) : nullptr;
-  };
+  // grad_output is the last input.
+  const int last = (int)plan.inputs.size() - 1;
+  if (!forward) plan.inputs[last].layout = layout;
+  plan.in_place = {forward ? 0 : last};
 
   // Work space: statistics that nobody asks for, then the kernel's own.
   const int64_t own = [&]() -> int64_t {
@@ -313,7 +299,8 @@ KernelPlan plan(const CompileView& view, int index) {
   if (forward) {
     plan.kernel = make_kernel([=, epsilon = attributes.epsilon](const Arguments& a) {
       float* spare = reinterpret_cast<float*>(static_cast<char*>(a.scratch) + own);
-      Forward f{in(a, 0), input(a, 1), input(a, 2), out(a, 0), output(a, 1), output(a, 2)};
+      Forward f{in(a, 0),  inputs.get(a.inputs, 1),   inputs.get(a.inputs, 2),
+                out(a, 0), outputs.get(a.outputs, 1), outputs.get(a.outputs, 2)};
       if (!f.mean) f.mean = spare;
       if (!f.inv_std) f.inv_std = spare + e.chunks();
       if (layout)
@@ -324,8 +311,14 @@ KernelPlan plan(const CompileView& view, int index) {
     });
   } else {
     plan.kernel = make_kernel([=](const Arguments& a) {
-      const Backward b{in(a, 0),    input(a, 1), input(a, 2),  input(a, 3),
-                       input(a, 4), out(a, 0),   output(a, 1), output(a, 2)};
+      const Backward b{in(a, 0),
+                       inputs.get(a.inputs, 1),
+                       inputs.get(a.inputs, 2),
+                       inputs.get(a.inputs, 3),
+                       inputs.get(a.inputs, 4),
+                       out(a, 0),
+                       outputs.get(a.outputs, 1),
+                       outputs.get(a.outputs, 2)};
       if (layout)
         backward_lanes(Units(*channel_view(shape, layout), e), b, static_cast<NormSums*>(a.scratch),
                        threads);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cuda/channel_layout.h"
+#include "engine/optional_slots.h"
 
 namespace dn::cuda {
 
@@ -53,38 +54,25 @@ KernelPlan plan(const CompileView& view, int index) {
   const LayoutRef layout = layout_for(view, index);
   const GroupNormView shape = view_of(view.tensor(op.input(0)), attributes, layout);
   KernelPlan plan;
-  // The places of what is there, -1 for the others.
-  std::vector<int> in_place, out_place;
-  for (int id : op.inputs()) {
-    in_place.push_back(id >= 0 ? (int)plan.inputs.size() : -1);
-    if (id >= 0) plan.inputs.push_back(row_major_slot(id));
-  }
-  for (int id : op.outputs()) {
-    out_place.push_back(id >= 0 ? (int)plan.outputs.size() : -1);
-    if (id >= 0) plan.outputs.push_back(row_major_slot(id));
-  }
-  in_place.resize(5, -1);
-  out_place.resize(3, -1);
+  const OptionalSlots inputs(op.inputs(), plan.inputs), outputs(op.outputs(), plan.outputs);
   plan.inputs[0].layout = plan.outputs[0].layout = layout;
-  if (!forward) plan.inputs[in_place[4]].layout = layout;
-  plan.in_place = {forward ? 0 : in_place[4]};
+  // grad_output is the last input.
+  const int last = (int)plan.inputs.size() - 1;
+  if (!forward) plan.inputs[last].layout = layout;
+  plan.in_place = {forward ? 0 : last};
   plan.scratch_bytes = group_norm_scratch_bytes(shape);
-  const auto input = [in_place](const Arguments& a, int slot) {
-    return in_place[slot] >= 0 ? in(a, in_place[slot]) : nullptr;
-  };
-  const auto output = [out_place](const Arguments& a, int slot) {
-    return out_place[slot] >= 0 ? out(a, out_place[slot]) : nullptr;
-  };
-  plan.kernel = make_launcher(
-      view, [=, epsilon = attributes.epsilon](cudaStream_t stream, const Arguments& a) {
-        if (forward)
-          group_norm_forward(stream, {shape, a.inputs[0], input(a, 1), input(a, 2), a.outputs[0],
-                                      output(a, 1), output(a, 2), a.scratch, epsilon});
-        else
-          group_norm_backward(
-              stream, {shape, a.inputs[0], input(a, 1), input(a, 2), input(a, 3), input(a, 4),
-                       a.outputs[0], output(a, 1), output(a, 2), a.scratch});
-      });
+  plan.kernel = make_launcher(view, [=, epsilon = attributes.epsilon](cudaStream_t stream,
+                                                                      const Arguments& a) {
+    if (forward)
+      group_norm_forward(stream, {shape, a.inputs[0], inputs.get(a.inputs, 1),
+                                  inputs.get(a.inputs, 2), a.outputs[0], outputs.get(a.outputs, 1),
+                                  outputs.get(a.outputs, 2), a.scratch, epsilon});
+    else
+      group_norm_backward(stream,
+                          {shape, a.inputs[0], inputs.get(a.inputs, 1), inputs.get(a.inputs, 2),
+                           inputs.get(a.inputs, 3), inputs.get(a.inputs, 4), a.outputs[0],
+                           outputs.get(a.outputs, 1), outputs.get(a.outputs, 2), a.scratch});
+  });
   return plan;
 }
 
