@@ -22,7 +22,24 @@ struct Tile {
   const float* bias;        // at the tile's first column, or null
   const float* activation;  // at the tile's first element
   Epilogue epilogue;        // Identity, Relu or ReluBackward
+  bool stream = false;  // past the caches: C's vectors are whole, aligned; finish_stream() follows
 };
+
+inline void store_past_caches(float* p, vf v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, (__m256)v);
+#else
+  store(p, v);
+#endif
+}
+// What this thread streamed is visible to whoever it synchronises with.
+inline void finish_stream() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
 
 template <int kHeight, int kWidth, bool kTransposedA>
 void run_tile(const Tile& t) {
@@ -75,6 +92,15 @@ void run_tile(const Tile& t) {
     for_each_sum(
         [&](vf v, int i, int j) { return read(t.activation + i * t.ldc, j) > 0 ? v : vf{}; });
 
+  if (t.stream) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kHeight; ++i) {
+      float* c = t.c + i * t.ldc;
+#pragma GCC unroll 8
+      for (int j = 0; j < kWidth; ++j) store_past_caches(c + j * kLanes, sum[i][j]);
+    }
+    return;
+  }
 #pragma GCC unroll 32
   for (int i = 0; i < kHeight; ++i) {
     float* c = t.c + i * t.ldc;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <new>
 #include <ostream>
 #include <random>
 #include <string>
@@ -21,6 +22,18 @@ constexpr float kGuard = 12345.0f;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr int64_t kGuardCount = 64;
 constexpr Transpose kNo = Transpose::No, kYes = Transpose::Yes;
+
+// On cache lines, as the engine's tensors.
+template <typename T>
+struct LineAllocator {
+  using value_type = T;
+  T* allocate(size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64)));
+  }
+  void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+  bool operator==(const LineAllocator&) const { return true; }
+};
+using Lines = std::vector<float, LineAllocator<float>>;
 
 struct IsaCase {
   Isa isa;
@@ -48,7 +61,8 @@ struct Case {
 // The buffers of one case; outputs lie between guard bands and start as NaN when overwritten.
 struct Problem {
   Case c;
-  std::vector<float> a, b, bias, activation, out, sums, out_start, sums_start;
+  std::vector<float> a, b, bias, activation, sums, sums_start;
+  Lines out, out_start;
   float scale = 0.37f;
   GemmParams p;
 
@@ -109,7 +123,7 @@ struct Problem {
   }
 
   void check() const {
-    std::vector<float> untouched = out;
+    Lines untouched = out;
     for (int64_t item = 0; item < c.batch; ++item) {
       for (int64_t i = 0; i < c.rows; ++i) {
         for (int64_t j = 0; j < c.columns; ++j) {
@@ -164,7 +178,8 @@ class Gemm : public testing::TestWithParam<IsaCase> {
     Problem problem(c, unsigned(c.rows * 31 + c.columns * 7 + c.depth));
     problem.run(*GetParam().table, 1);
     problem.check();
-    const std::vector<float> out = problem.out, sums = problem.sums;
+    const Lines out = problem.out;
+    const std::vector<float> sums = problem.sums;
     for (int threads : {1, 2, 3}) {
       problem.run(*GetParam().table, threads);
       ASSERT_EQ(std::memcmp(problem.out.data(), out.data(), out.size() * 4), 0) << threads;
@@ -224,6 +239,42 @@ TEST_P(Gemm, DepthInSeveralBlocks) {
         c.rows = 7, c.padding = 500;  // a leading dimension for which B is packed
         expect_correct(c);
       }
+}
+
+// A transposed A of these sizes is packed.
+TEST_P(Gemm, TransposedLargeA) {
+  for (Transpose b : {kNo, kYes})
+    for (GradMode mode : {GradMode::Overwrite, GradMode::Accumulate}) {
+      Case c{131, 297, 1030, kYes, b};
+      c.mode = mode, c.bias = c.scale = c.sums = true, c.epilogue = Epilogue::Tanh;
+      expect_correct(c);
+      c.rows = 300, c.columns = 257, c.depth = 150, c.epilogue = Epilogue::ReluBackward;
+      c.padding = 7;
+      expect_correct(c);
+    }
+}
+
+TEST_P(Gemm, RowsOfBLargePowersOfTwoApart) {
+  Case c{50, 1024, 140};
+  c.bias = c.sums = true;
+  expect_correct(c);
+}
+
+// Larger than the caches: B, of which some rows are read side by side; C, which is streamed.
+TEST_P(Gemm, LargeBFewRows) {
+  Case c{7, 1037, 8101};
+  c.bias = c.scale = c.sums = true, c.epilogue = Epilogue::Relu;
+  expect_correct(c);
+}
+TEST_P(Gemm, LargeC) {
+  for (Transpose a : {kNo, kYes}) {
+    Case c{4106, 2064, 3, a};
+    c.sums = true;
+    expect_correct(c);
+  }
+  Case padded{2100, 4081, 2};
+  padded.padding = 3, padded.mode = GradMode::Accumulate, padded.sums = true;
+  expect_correct(padded);
 }
 
 TEST_P(Gemm, EmptyAndZeroDepth) {
