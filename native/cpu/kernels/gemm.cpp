@@ -148,12 +148,12 @@ Place part_begin(const GemmParams& p, const Cut& cut, int64_t part, int64_t part
   return place;
 }
 
-// A product of a short depth whose C is large: C is written row by row, B read again for each tile.
 bool has_few_rows(const GemmParams& p) {
   return p.rows <= kFewRows && p.columns >= 512 && p.transpose_b == Transpose::No &&
          p.depth * p.columns * int64_t(sizeof(float)) >= kLargeBytes;
 }
 
+// A product of a short depth whose C is large: C is written row by row, B read again for each tile.
 bool goes_by_rows(const GemmParams& p) {
   return p.batch == 1 && p.transpose_b == Transpose::No && p.depth <= kTransposedBlockDepth &&
          p.depth * p.columns * int64_t(sizeof(float)) <= kResidentBytes &&
