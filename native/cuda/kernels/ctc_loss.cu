@@ -140,7 +140,7 @@ __device__ __forceinline__ void share(const Sample& sample, const float* alpha, 
   __syncthreads();  // the shares are written
   if (threadIdx.x == 0) dx[sample.blank] = -blanks / all;
   for (int i = threadIdx.x; i < states / 2; i += blockDim.x) {
-    if (next[i] < 0) continue;  // an earlier label of the class adds this one
+    if (next[i] < 0) continue;  // an earlier label of the class adds this one, or it is bad
     float sum = 0;
     for (int j = i; j < states / 2; j = next[j] & 0x7fffffff) sum += shares[2 * j + 1];
     dx[sample.class_of(2 * i + 1)] = -sum / all;
@@ -148,7 +148,7 @@ __device__ __forceinline__ void share(const Sample& sample, const float* alpha, 
 }
 
 // next[i] = the place of the next label like label i, or the number of labels; the sign bit tells
-// that there is an earlier one.
+// that there is an earlier one, or that the label is a bad one.
 __device__ __forceinline__ void chain(const Sample& sample, int32_t* next) {
   const int labels = sample.states / 2;
   for (int i = threadIdx.x; i < labels; i += blockDim.x) {
@@ -157,6 +157,7 @@ __device__ __forceinline__ void chain(const Sample& sample, int32_t* next) {
       if (sample.target[j] == sample.target[i]) found = j;
     for (int j = 0; j < i; ++j)
       if (sample.target[j] == sample.target[i]) found |= INT32_MIN;
+    if (sample.class_of(2 * i + 1) == sample.blank) found |= INT32_MIN;  // a bad one adds nothing
     next[i] = found;
   }
 }
