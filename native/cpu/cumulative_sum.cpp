@@ -1,5 +1,6 @@
 // Running sums along one axis of a row-major tensor, seen as (outer, extent, inner).
 #include "cpu/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cpu {
 
@@ -75,9 +76,8 @@ KernelPlan plan(const CompileView& view, int op) {
   const auto& attributes = operation.attributes<dn_cumulative_sum_attributes>();
   const Shape& shape = view.tensor(operation.input(0)).shape;
   CumulativeSum sum;
-  sum.extent = shape[attributes.axis];
-  for (int i = 0; i < shape.rank(); ++i)
-    if (i != attributes.axis) (i < attributes.axis ? sum.outer : sum.inner) *= shape[i];
+  const AxisView around = view_around(shape, attributes.axis);
+  sum.outer = around.outer, sum.extent = around.extent, sum.inner = around.inner;
   sum.exclusive = attributes.exclusive != 0;
   sum.reverse = attributes.reverse != 0;
   sum.threads = device_of(view).threads();

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cpu/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cpu {
 
@@ -240,10 +241,9 @@ KernelPlan plan_along(const CompileView& view, int op, bool forward) {
   const TensorDeclaration& large = view.tensor(forward ? operation.input(0) : operation.output(0));
   Along along;
   along.label = view.view(op).label();
-  along.extent = large.shape[axis];
+  const AxisView around = view_around(large.shape, axis);
+  along.outer = around.outer, along.extent = around.extent, along.inner = around.inner;
   along.count = view.tensor(operation.input(1)).shape[axis];
-  for (int i = 0; i < large.shape.rank(); ++i)
-    if (i != axis) (i < axis ? along.outer : along.inner) *= large.shape[i];
   along.threads = device_of(view).threads();
   KernelPlan plan = slots(operation);
   if (!forward) {

@@ -4,6 +4,7 @@
 
 #include "cpu/candidates.h"
 #include "cpu/kernels/norm.h"
+#include "engine/axis_view.h"
 #include "engine/optional_slots.h"
 
 namespace dn::cpu {
@@ -12,17 +13,14 @@ namespace {
 
 // x as (outer, channels, inner); a group has `width` neighbouring channels.
 struct Extents {
-  int64_t outer = 1, channels = 1, inner = 1, groups = 1;
+  int64_t outer, channels, inner, groups;
   int64_t width() const { return channels / groups; }
   int64_t size() const { return width() * inner; }  // values of a group
   int64_t chunks() const { return outer * groups; }
   int64_t numel() const { return outer * channels * inner; }
 
-  Extents(const Shape& shape, int axis, int group_count)
-      : channels(shape[axis]), groups(group_count) {
-    for (int i = 0; i < shape.rank(); ++i)
-      if (i != axis) (i < axis ? outer : inner) *= shape[i];
-  }
+  Extents(const AxisView& around, int group_count)
+      : outer(around.outer), channels(around.extent), inner(around.inner), groups(group_count) {}
 };
 
 const NormTable& kernels() {
@@ -276,7 +274,7 @@ KernelPlan plan(const CompileView& view, int index) {
   const Operator& op = view.op(index);
   const auto& attributes = op.attributes<dn_group_norm_attributes>();
   const Shape& shape = view.tensor(op.input(0)).shape;
-  const Extents e(shape, attributes.axis, attributes.groups);
+  const Extents e(view_around(shape, attributes.axis), attributes.groups);
   const int threads = device_of(view).threads();
   const bool forward = attributes.direction == DN_FORWARD;
   const LayoutRef layout = attributes.axis == 1 ? channel_layout(view, op.input(0)) : nullptr;

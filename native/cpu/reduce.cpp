@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cpu/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cpu {
 
@@ -206,10 +207,10 @@ KernelPlan plan(const CompileView& view, int op) {
   result.outputs = {row_major_slot(operation.output(0))};
   if (attributes.mode == DN_REDUCE_ARGMAX) {
     const int axis = __builtin_ctz(attributes.axes);
-    int64_t outer = 1, inner = 1;
-    for (int i = 0; i < shape.rank(); ++i) (i < axis ? outer : inner) *= i == axis ? 1 : shape[i];
-    result.kernel = make_kernel([=, extent = shape[axis]](const Arguments& a) {
-      argmax(in(a, 0), static_cast<int32_t*>(a.outputs[0]), outer, extent, inner, threads);
+    const AxisView around = view_around(shape, axis);
+    result.kernel = make_kernel([=](const Arguments& a) {
+      argmax(in(a, 0), static_cast<int32_t*>(a.outputs[0]), around.outer, around.extent,
+             around.inner, threads);
     });
     return result;
   }

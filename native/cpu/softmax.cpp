@@ -6,22 +6,11 @@
 
 #include "cpu/candidates.h"
 #include "cpu/kernels/pointwise_math.h"
+#include "engine/axis_view.h"
 
 namespace dn::cpu {
 
 namespace {
-
-struct Split {
-  int64_t outer = 1, classes = 1, inner = 1;
-};
-
-Split split_at(const Shape& shape, int axis) {
-  Split split;
-  split.classes = shape[axis];
-  for (int i = 0; i < shape.rank(); ++i)
-    if (i != axis) (i < axis ? split.outer : split.inner) *= shape[i];
-  return split;
-}
 
 const SoftmaxTable& kernels() {
   return DN_SELECT_ISA(softmax_table);
@@ -29,47 +18,47 @@ const SoftmaxTable& kernels() {
 
 // Calls body(offset of class 0 of the first sample, first sample, how many): single rows, or columns.
 template <typename Body>
-void for_samples(const Split& s, int threads, const Body& body) {
+void for_samples(const AxisView& s, int threads, const Body& body) {
   const int64_t tile = std::min(s.inner, kSoftmaxColumns);
   if (tile == 0) return;
   const int64_t tiles = (s.inner + tile - 1) / tile;
-  parallel(threads, s.outer * tiles, s.outer * s.inner * s.classes * 8,
+  parallel(threads, s.outer * tiles, s.outer * s.inner * s.extent * 8,
            [&](int64_t begin, int64_t end) {
              for (int64_t i = begin; i < end; ++i) {
                const int64_t outer = i / tiles, first = i % tiles * tile;
-               body(outer * s.classes * s.inner + first, outer * s.inner + first,
+               body(outer * s.extent * s.inner + first, outer * s.inner + first,
                     std::min(tile, s.inner - first));
              }
            });
 }
 
-void softmax(const Split& s, bool log, const float* x, float* y, int threads) {
+void softmax(const AxisView& s, bool log, const float* x, float* y, int threads) {
   const auto& k = kernels();
   if (s.inner == 1)
-    return parallel(threads, s.outer, s.outer * s.classes * 8, [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * s.classes;
-      k.rows(x + at, y + at, end - begin, s.classes, log);
+    return parallel(threads, s.outer, s.outer * s.extent * 8, [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * s.extent;
+      k.rows(x + at, y + at, end - begin, s.extent, log);
     });
   for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
-    k.columns(x + at, y + at, s.classes, s.inner, count, log);
+    k.columns(x + at, y + at, s.extent, s.inner, count, log);
   });
 }
 
-void softmax_backward(const Split& s, bool log, const float* y, const float* dy, float* dx,
+void softmax_backward(const AxisView& s, bool log, const float* y, const float* dy, float* dx,
                       int threads) {
   const auto& k = kernels();
   for_samples(s, threads, [&](int64_t at, int64_t, int64_t count) {
     if (s.inner == 1)
-      k.row_backward(y + at, dy + at, dx + at, s.classes, log);
+      k.row_backward(y + at, dy + at, dx + at, s.extent, log);
     else
-      k.columns_backward(y + at, dy + at, dx + at, s.classes, s.inner, count, log);
+      k.columns_backward(y + at, dy + at, dx + at, s.extent, s.inner, count, log);
   });
 }
 
 KernelPlan plan_softmax(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const auto& attributes = operation.attributes<dn_softmax_attributes>();
-  const Split split = split_at(view.tensor(operation.input(0)).shape, attributes.axis);
+  const AxisView split = view_around(view.tensor(operation.input(0)).shape, attributes.axis);
   const bool log = attributes.log != 0;
   const int threads = device_of(view).threads();
   KernelPlan plan;
@@ -90,13 +79,13 @@ KernelPlan plan_softmax(const CompileView& view, int op) {
 
 // loss and, unless gradient is null, its gradient. The samples' losses are kept and added in order,
 // so that the sum does not depend on the number of threads.
-void cross_entropy(const std::string& label_text, const Split& s,
+void cross_entropy(const std::string& label_text, const AxisView& s,
                    const dn_softmax_cross_entropy_attributes& attributes, const float* x,
                    const int32_t* labels, const float* weight, float* loss, float* gradient,
                    float* losses, int threads) {
   const int64_t samples = s.outer * s.inner;
   // The target distribution: `elsewhere` for each class, and the rest for the label.
-  const float elsewhere = attributes.label_smoothing / (float)s.classes;
+  const float elsewhere = attributes.label_smoothing / (float)s.extent;
   const float on_label = 1 - attributes.label_smoothing;
   std::atomic<int64_t> bad{std::numeric_limits<int64_t>::max()};
   const auto& k = kernels();
@@ -105,9 +94,9 @@ void cross_entropy(const std::string& label_text, const Split& s,
     float factor[kSoftmaxColumns], offset[kSoftmaxColumns];
     float* e = gradient ? gradient + at : nullptr;
     if (s.inner == 1)
-      k.row_exponentials(x + at, e, s.classes, largest, sum);
+      k.row_exponentials(x + at, e, s.extent, largest, sum);
     else
-      k.columns_exponentials(x + at, e, s.classes, s.inner, count, largest, sum);
+      k.columns_exponentials(x + at, e, s.extent, s.inner, count, largest, sum);
     float log_sum[kSoftmaxColumns];
     DN_SELECT_ISA(pointwise_table).apply(MathFunction::Log, sum, log_sum, count);
     for (int64_t i = 0; i < count; ++i) {
@@ -115,7 +104,7 @@ void cross_entropy(const std::string& label_text, const Split& s,
       const float* logits = x + at + i;
       losses[first + i] = factor[i] = offset[i] = 0;
       if (attributes.ignore && label == attributes.ignore_index) continue;
-      if (label < 0 || label >= s.classes) {
+      if (label < 0 || label >= s.extent) {
         int64_t lowest = bad;
         while (first + i < lowest && !bad.compare_exchange_weak(lowest, first + i)) {
         }
@@ -123,7 +112,7 @@ void cross_entropy(const std::string& label_text, const Split& s,
       }
       double target = on_label * (double)(logits[label * s.inner] - largest[i]);
       if (elsewhere > 0)
-        for (int64_t c = 0; c < s.classes; ++c)
+        for (int64_t c = 0; c < s.extent; ++c)
           target += elsewhere * (double)(logits[c * s.inner] - largest[i]);
       const float importance = weight ? weight[first + i] : 1.0f;
       losses[first + i] = importance * (float)(log_sum[i] - target);
@@ -132,22 +121,22 @@ void cross_entropy(const std::string& label_text, const Split& s,
     }
     if (!gradient) return;
     if (s.inner == 1)
-      k.row_scale(e, s.classes, factor[0], offset[0]);
+      k.row_scale(e, s.extent, factor[0], offset[0]);
     else
-      k.columns_scale(e, s.classes, s.inner, count, factor, offset);
+      k.columns_scale(e, s.extent, s.inner, count, factor, offset);
     for (int64_t i = 0; i < count; ++i) {
       const int32_t label = labels[first + i];
       if (attributes.ignore && label == attributes.ignore_index) {
         // 0 whatever the logits are: NaN times 0 is NaN.
-        for (int64_t c = 0; c < s.classes; ++c) e[c * s.inner + i] = 0;
-      } else if (label >= 0 && label < s.classes) {
+        for (int64_t c = 0; c < s.extent; ++c) e[c * s.inner + i] = 0;
+      } else if (label >= 0 && label < s.extent) {
         e[label * s.inner + i] -= attributes.scale * (weight ? weight[first + i] : 1.0f) * on_label;
       }
     }
   });
   if (bad < samples)
     fail(DN_INVALID_ARGUMENT, label_text, ": label ", labels[bad], " of sample ", bad.load(),
-         " is outside the classes 0 to ", s.classes - 1);
+         " is outside the classes 0 to ", s.extent - 1);
   double total = 0;
   for (int64_t i = 0; i < samples; ++i) total += losses[i];
   *loss = (float)(total * attributes.scale);
@@ -156,7 +145,7 @@ void cross_entropy(const std::string& label_text, const Split& s,
 KernelPlan plan_cross_entropy(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const auto attributes = operation.attributes<dn_softmax_cross_entropy_attributes>();
-  const Split split = split_at(view.tensor(operation.input(0)).shape, 1);
+  const AxisView split = view_around(view.tensor(operation.input(0)).shape, 1);
   const int threads = device_of(view).threads();
   const bool weighted = operation.has_input(2), gradient = operation.has_output(1);
   KernelPlan plan;

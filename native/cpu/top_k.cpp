@@ -3,6 +3,7 @@
 #include "cpu/kernels/top_k.h"
 
 #include "cpu/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cpu {
 
@@ -58,9 +59,8 @@ KernelPlan plan(const CompileView& view, int op) {
   const auto& attributes = operation.attributes<dn_top_k_attributes>();
   const Shape& shape = view.tensor(operation.input(0)).shape;
   TopK top;
-  top.extent = shape[attributes.axis];
-  for (int i = 0; i < shape.rank(); ++i)
-    if (i != attributes.axis) (i < attributes.axis ? top.outer : top.inner) *= shape[i];
+  const AxisView around = view_around(shape, attributes.axis);
+  top.outer = around.outer, top.extent = around.extent, top.inner = around.inner;
   top.k = attributes.k;
   top.largest = attributes.largest != 0;
   top.threads = device_of(view).threads();
@@ -75,14 +75,7 @@ KernelPlan plan(const CompileView& view, int op) {
   return plan;
 }
 
-std::string refuse(const CompileView& view, int op) {
-  const Operator& operation = view.op(op);
-  const int axis = operation.attributes<dn_top_k_attributes>().axis;
-  const int64_t extent = view.tensor(operation.input(0)).shape[axis];
-  return extent <= INT32_MAX ? "" : "needs fewer than 2^31 elements along the axis";
-}
-
-const RegisterOperator top_k({"own:top_k", DN_OPERATOR_TOP_K, 100, refuse, plan});
+const RegisterOperator top_k({"own:top_k", DN_OPERATOR_TOP_K, 100, nullptr, plan});
 
 }  // namespace
 

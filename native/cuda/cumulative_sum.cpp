@@ -2,6 +2,7 @@
 #include "cuda/kernels/cumulative_sum.h"
 
 #include "cuda/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cuda {
 
@@ -12,9 +13,8 @@ KernelPlan plan(const CompileView& view, int op) {
   const auto& attributes = operation.attributes<dn_cumulative_sum_attributes>();
   const Shape& shape = view.tensor(operation.input(0)).shape;
   CumulativeSumParams params;
-  params.extent = shape[attributes.axis];
-  for (int i = 0; i < shape.rank(); ++i)
-    if (i != attributes.axis) (i < attributes.axis ? params.outer : params.inner) *= shape[i];
+  const AxisView around = view_around(shape, attributes.axis);
+  params.outer = around.outer, params.extent = around.extent, params.inner = around.inner;
   params.exclusive = attributes.exclusive != 0;
   params.reverse = attributes.reverse != 0;
   params.multiprocessors = device_of(view).limits().multiprocessors;

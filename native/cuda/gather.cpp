@@ -3,6 +3,7 @@
 #include "cuda/kernels/gather.h"
 
 #include "cuda/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cuda {
 
@@ -87,10 +88,9 @@ KernelPlan plan_along(const CompileView& view, int op, bool forward) {
   const int axis = operation.attributes<dn_gather_attributes>().axis;
   const TensorDeclaration& large = view.tensor(forward ? operation.input(0) : operation.output(0));
   AlongParams params;
-  params.extent = large.shape[axis];
+  const AxisView around = view_around(large.shape, axis);
+  params.outer = around.outer, params.extent = around.extent, params.inner = around.inner;
   params.count = view.tensor(operation.input(1)).shape[axis];
-  for (int i = 0; i < large.shape.rank(); ++i)
-    if (i != axis) (i < axis ? params.outer : params.inner) *= large.shape[i];
   params.element_bytes = (int)size_of(large.dtype);
   params.multiprocessors = device_of(view).limits().multiprocessors;
   KernelPlan plan = slots(operation);

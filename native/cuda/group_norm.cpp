@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cuda/channel_layout.h"
+#include "engine/axis_view.h"
 #include "engine/optional_slots.h"
 
 namespace dn::cuda {
@@ -26,10 +27,8 @@ GroupNormView view_of(const TensorDeclaration& x, const dn_group_norm_attributes
   GroupNormView v{};
   v.dtype = x.dtype;
   v.channels_last = layout != nullptr;
-  v.outer = v.inner = 1;
-  for (int i = 0; i < x.shape.rank(); ++i)
-    if (i != attributes.axis) (i < attributes.axis ? v.outer : v.inner) *= x.shape[i];
-  v.channels = (int32_t)x.shape[attributes.axis];
+  const AxisView around = view_around(x.shape, attributes.axis);
+  v.outer = around.outer, v.channels = (int32_t)around.extent, v.inner = around.inner;
   v.groups = attributes.groups;
   return v;
 }

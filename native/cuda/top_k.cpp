@@ -2,26 +2,19 @@
 #include "cuda/kernels/top_k.h"
 
 #include "cuda/candidates.h"
+#include "engine/axis_view.h"
 
 namespace dn::cuda {
 
 namespace {
-
-std::string refuse(const CompileView& view, int op) {
-  const Operator& operation = view.op(op);
-  const int axis = operation.attributes<dn_top_k_attributes>().axis;
-  const int64_t extent = view.tensor(operation.input(0)).shape[axis];
-  return extent <= INT32_MAX ? "" : "needs fewer than 2^31 elements along the axis";
-}
 
 KernelPlan plan(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const auto& attributes = operation.attributes<dn_top_k_attributes>();
   const Shape& shape = view.tensor(operation.input(0)).shape;
   TopKParams params;
-  params.extent = shape[attributes.axis];
-  for (int i = 0; i < shape.rank(); ++i)
-    if (i != attributes.axis) (i < attributes.axis ? params.outer : params.inner) *= shape[i];
+  const AxisView around = view_around(shape, attributes.axis);
+  params.outer = around.outer, params.extent = around.extent, params.inner = around.inner;
   params.k = attributes.k;
   params.largest = attributes.largest != 0;
   params.multiprocessors = device_of(view).limits().multiprocessors;
@@ -39,7 +32,7 @@ KernelPlan plan(const CompileView& view, int op) {
   return plan;
 }
 
-const RegisterOperator select({"own:top_k", DN_OPERATOR_TOP_K, 100, refuse, plan});
+const RegisterOperator select({"own:top_k", DN_OPERATOR_TOP_K, 100, nullptr, plan});
 
 }  // namespace
 

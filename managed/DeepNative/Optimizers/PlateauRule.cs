@@ -1,14 +1,12 @@
-using DeepNative.Training;
-
 namespace DeepNative.Optimizers;
 
 /// <summary>When and by how much a plateau of the validation metric reduces the rate.</summary>
 internal sealed record PlateauRule(double Factor, int Patience, double Threshold, bool IsAbsolute, int Cooldown, double Minimum, bool OfError)
 {
-    /// <summary>The state after an epoch that ended with this evaluation.</summary>
-    public PlateauState After(PlateauState state, EvaluationResult evaluation)
+    /// <summary>The state after an epoch that ended with this loss and error of the validation set.</summary>
+    public PlateauState After(PlateauState state, double loss, double error)
     {
-        var metric = OfError ? evaluation.Error : evaluation.Loss;
+        var metric = OfError ? error : loss;
         var (best, stalled, cooldown, factor) = state;
         var bar = IsAbsolute ? best - Threshold : best - Math.Abs(best) * Threshold;
 

@@ -162,7 +162,7 @@ internal sealed class TrainingRun : IDisposable
         }
 
         if (_setup.Schedule.PlateauRule is { } plateau && _validation is { } measured)
-            _position.Plateau = plateau.After(_position.Plateau, measured);
+            _position.Plateau = plateau.After(_position.Plateau, measured.Loss, measured.Error);
         _paused += Stopwatch.GetTimestamp() - pause;
         if (_setup.Options.Progress is { } progress) Report(progress, isEpochEnd: true, mean);
         (_ring.Sum, _ring.Examples) = (0, 0);

@@ -10,6 +10,8 @@ void check(const OperatorView& view) {
   const Shape& x = view.input_shape(0);
   view.require(attributes.axis >= 0 && attributes.axis < x.rank(), "axis is ", attributes.axis,
                ", expected an axis of ", x);
+  if (x[attributes.axis] > INT32_MAX)
+    view.mismatch("x is ", x, ", expected fewer than 2^31 elements along the axis");
   view.require(attributes.k >= 1 && attributes.k <= x[attributes.axis], "k is ", attributes.k,
                ", expected 1 to ", x[attributes.axis]);
   view.expect_dtype("x", view.input(0), DN_DTYPE_F32);

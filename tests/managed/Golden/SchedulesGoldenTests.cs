@@ -58,7 +58,7 @@ internal sealed class SchedulesGoldenTests
         var (metrics, expected) = (golden["metrics"].Numbers, golden["factors"].Numbers);
         for (var epoch = 0; epoch < metrics.Length; epoch++)
         {
-            state = schedule.PlateauRule!.After(state, new EvaluationResult(metrics[epoch], double.NaN, 1, 1));
+            state = schedule.PlateauRule!.After(state, metrics[epoch], error: double.NaN);
             var position = new SchedulePosition(epoch * Steps, Steps, Total) { PlateauFactor = state.Factor };
             Assert.That(schedule.Factor(position), Is.EqualTo(expected[epoch]).Within(1e-7), $"epoch {epoch}");
         }

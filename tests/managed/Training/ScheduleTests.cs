@@ -81,7 +81,7 @@ internal sealed class ScheduleTests
         var rule = LearningRateSchedule.Plateau(0.1, patience: 1, ofError: true).PlateauRule!;
         var state = PlateauState.Start;
         foreach (var error in (double[])[0.5, double.NaN, double.NaN, 0.5])
-            state = rule.After(state, new DeepNative.Training.EvaluationResult(0, error, 1, 1));
+            state = rule.After(state, loss: 0, error);
         Assert.That(state, Is.EqualTo(new PlateauState(0.5, 1, 0, 0.1)));
     }
 
