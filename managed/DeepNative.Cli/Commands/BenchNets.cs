@@ -18,5 +18,5 @@ internal static class BenchNets
 
     // 64 steps of 512 numbers, and ten classes told apart by the last state.
     private static ModelEntry Recurrent(string name, Func<Layer> layer) =>
-        new(name, () => new Sequential(layer(), new Linear(512, 10)), new Shape(64, 512), Classes: 10, _recipe);
+        new(name, (_, classes) => new Sequential(layer(), new Linear(512, classes)), new Shape(64, 512), Classes: 10, _recipe);
 }

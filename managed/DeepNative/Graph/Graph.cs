@@ -15,6 +15,7 @@ public sealed class Graph
     private readonly Dictionary<object, Value> _bound = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<int, Value> _constants = [];
     private readonly List<string> _scopes = [];
+    private readonly List<(Value Output, float Weight)> _auxiliary = [];
     private int _randomCount;
 
     /// <summary>An empty graph.</summary>
@@ -40,6 +41,9 @@ public sealed class Graph
     public string ScopeName => string.Join('.', _scopes);
 
     internal IReadOnlyList<Node> Nodes => _nodes;
+
+    /// <summary>What <see cref="AddAuxiliary"/> was told.</summary>
+    internal IReadOnlyList<(Value Output, float Weight)> Auxiliary => _auxiliary;
 
     /// <summary>A tensor as a value. The same tensor gives the same value.</summary>
     /// <param name="tensor">An input, a state or a result; it keeps its content between runs.</param>
@@ -117,6 +121,20 @@ public sealed class Graph
         if (shape.Count != values.Length)
             throw this.Mismatch("Constant", $"{shape.Count} elements", $"{values.Length} elements", $"{shape} has {shape.Count} elements, there are {values.Length} numbers");
         return Add(new ArrayNode(this, values, shape)).Outputs[0];
+    }
+
+    /// <summary>
+    /// Says that a value in the middle of a model is an output of its own, which training compares with the same
+    /// target: the side heads of Szegedy et al. ("Going deeper with convolutions", 2015), the stages of a pose machine.
+    /// </summary>
+    /// <param name="output">An output of the shape that the loss takes for the model's target.</param>
+    /// <param name="weight">The factor of its loss in the sum, above 0.</param>
+    /// <remarks>For layers, in graphs whose <see cref="Training"/> is true.</remarks>
+    public void AddAuxiliary(Value output, float weight)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(weight);
+        _auxiliary.Add((output, weight));
     }
 
     /// <summary>Writes a value to a tensor in every run.</summary>

@@ -1,11 +1,27 @@
 using DeepNative.Layers;
+using DeepNative.Losses;
 
 namespace DeepNative.Models;
 
 /// <summary>A model that can be asked for by name.</summary>
 /// <param name="Name">Lower case: "mnistnet".</param>
-/// <param name="Create">Makes the layers, without tensors yet.</param>
-/// <param name="InputShape">The shape of one input, without the batch axis.</param>
-/// <param name="Classes">The number of classes that it tells apart.</param>
+/// <param name="Factory">Makes the layers, without tensors yet, for an input shape and a number of classes.</param>
+/// <param name="InputShape">The usual shape of one input, without the batch axis.</param>
+/// <param name="Classes">The usual number of classes that it tells apart.</param>
 /// <param name="Recipe">How it is trained.</param>
-public sealed record ModelEntry(string Name, Func<Layer> Create, Shape InputShape, int Classes, Recipe Recipe);
+public sealed record ModelEntry(string Name, Func<Shape, int, Layer> Factory, Shape InputShape, int Classes, Recipe Recipe)
+{
+    /// <summary>What training makes small; softmax cross-entropy unless said otherwise.</summary>
+    public Func<Loss> Loss { get; init; } = static () => new SoftmaxCrossEntropy();
+
+    /// <summary>Makes the layers, without tensors yet.</summary>
+    /// <param name="options">Null: as the model's authors had it.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="ArgumentException">The model cannot be made for such an input or number of classes; the message says why.</exception>
+    public Layer Create(ModelOptions? options = null)
+    {
+        var classes = options?.Classes ?? Classes;
+        ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1, nameof(options));
+        return Factory(options?.InputShape ?? InputShape, classes);
+    }
+}

@@ -57,6 +57,7 @@ internal sealed class ModelPrograms : IDisposable
         using var parts = new Parts(this, KeyOf(mode, batch, feed.Data), feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
         var loss = _loss.Forward(output, target);
+        foreach (var (auxiliary, weight) in graph.Auxiliary) loss += weight * _loss.Forward(auxiliary, target);
         graph.Store(loss, parts.AddLoss());
         update.Add(graph, loss, batch, collect);
         return parts.Compile();
