@@ -265,8 +265,10 @@ typedef enum dn_operator_kind {
    * Backward is float32. An index outside 0 .. M-1, or a position from which N indices do not follow,
    * fails the run and is named. */
   DN_OPERATOR_GATHER = 12,
-  /* dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}];
-   * outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)]. */
+  /* dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}],
+   * [masks (N,H,W) or (N,1,H,W), u8 or i32];
+   * outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)],
+   * [mask windows (N,H',W') i32]. */
   DN_OPERATOR_IMAGE_DECODE = 13,
   /* dn_slice_attributes. inputs: x; outputs: y, of one dtype, any, and one rank.
    * y[i, j, ..] = x[begin[0] + i * step[0], begin[1] + j * step[1], ..]. */
@@ -491,20 +493,54 @@ typedef enum dn_padding_mode {
 
 /* y = (image byte - mean[c]) * scale[c], both operations rounded to float32, then to y's dtype. The
  * H' x W' window is cut out of the image with `padding` pixels more on each side, and the cut then
- * mirrored left to right or not. Without a state the window is the middle one (rounded towards the top left)
- * and nothing is mirrored. With one, sample n takes the Philox words (see dn_random_attributes) of
- * counter (n low, n high, offset low, stream): the window's top is (word 0 * (H + 2 padding - H' + 1))
- * >> 32, its left side likewise by word 1, and it is mirrored where uniform(word 2) <
- * flip_probability. The same bits on every device. */
+ * mirrored or not. Without a state the window is the middle one (rounded towards the top left), and
+ * nothing else is done. With one, sample n draws from the Philox words (see dn_random_attributes) of
+ * the blocks b with counter (n, b, offset low, stream), n < 2^32; u is the uniform number of a word, s = 2 u - 1:
+ *   block 0  the window's top (word 0 * (H + 2 padding - H' + 1)) >> 32, its left side likewise by
+ *            word 1; mirrored left to right where u2 < flip_probability, top to bottom where u3 <
+ *            vertical_flip_probability
+ *   block 1  shift down s0 shift H', right s1 shift W'; rotation s2 rotation; zoom exp(s3 log_zoom)
+ *   block 2  shear s0 shear; the cutout's middle row floor(u1 H'), column floor(u2 W')
+ *   block 3  brightness B = 1 + s0 brightness, contrast C = 1 + s1 contrast, saturation S = 1 + s2
+ *            saturation, hue h = s3 hue of a turn
+ *   block 4  three normal numbers a0, a1, a2 for lighting
+ *   block 5 + k / 2  the normal pair (x, y) of node k of the elastic grid, from words 2 (k % 2) and on
+ * Geometry: the place (i, j) of y, with v = i - (H' - 1) / 2 and u = j - (W' - 1) / 2, -v or -u where
+ * mirrored, is the image's place middle of the window - shift + R (u, v) / zoom + elastic displacement, with
+ * R (u, v) = (cos a u' - sin a v, sin a u' + cos a v), u' = u + tan(shear) v, a the rotation. It is sampled
+ * bilinearly; outside the image counts padding_mode. The displacement is elastic / 0.4793 times the
+ * uniform cubic B-spline of the nodes, elastic_pitch places of y apart, node (1, 1) at the place (0, 0);
+ * the divisor makes its standard deviation about `elastic`.
+ * Colours: bytes b become M (b) + sum over k of lighting[c][k] a[k], limited to 0 .. 255, where M is, in this
+ * order, times B; mean + C (b - mean); grey + S (b - grey), grey = 0.299 red + 0.587 green + 0.114
+ * blue; and a turn by h of the chrominance (I, Q) of YIQ. They need 3 channels, but for brightness and contrast.
+ * Cutout: y is 0 in the rows middle - cutout / 2 and on (rounded down), `cutout` many, and such columns.
+ * Masks take the nearest place of the same geometry, ignore_index outside where padding is zero; no
+ * colours, no cutout. Without shift, rotation, zoom, shear, elastic and colours each byte is copied.
+ * The parameters are computed with the same roundings everywhere: the same bits on every device. */
 typedef struct dn_image_decode_attributes {
   int32_t struct_size;
   int32_t padding;        /* >= 0 */
   int32_t padding_mode;   /* dn_padding_mode */
-  float flip_probability; /* 0 .. 1; above 0 only with a state */
+  float flip_probability; /* 0 .. 1; above 0, as all that follow but ignore_index, only with a state */
   int32_t stream;         /* tells apart operators that share a state */
-  int32_t reserved;
+  int32_t ignore_index;   /* of masks, outside */
   float mean[DN_MAX_IMAGE_CHANNELS];  /* of the first C channels, in bytes */
   float scale[DN_MAX_IMAGE_CHANNELS];
+  float vertical_flip_probability; /* 0 .. 1 */
+  float shift;         /* of the window's size, 0 .. 1 */
+  float rotation;      /* in turns, 0 .. 0.5 */
+  float log_zoom;      /* natural logarithm, 0 .. 2 */
+  float shear;         /* in turns, below 0.25 */
+  float elastic;       /* in pixels */
+  float elastic_pitch; /* above 0 with elastic; at most 1024 nodes: (floor((H'-1) / pitch) + 4) * .. */
+  int32_t cutout;      /* >= 0 */
+  float brightness;    /* 0 .. 1 */
+  float contrast;      /* 0 .. 1 */
+  float saturation;    /* 0 .. 1 */
+  float hue;           /* in turns, 0 .. 0.5 */
+  float lighting[9];   /* row-major (channel, component), in bytes */
+  int32_t reserved;
 } dn_image_decode_attributes;
 
 typedef enum dn_gather_mode {

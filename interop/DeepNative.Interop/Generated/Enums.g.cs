@@ -102,8 +102,10 @@ internal enum OperatorKind
     /// Backward is float32. An index outside 0 .. M-1, or a position from which N indices do not follow,
     /// fails the run and is named.</summary>
     Gather = 12,
-    /// <summary>dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}];
-    /// outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)].</summary>
+    /// <summary>dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}],
+    /// [masks (N,H,W) or (N,1,H,W), u8 or i32];
+    /// outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)],
+    /// [mask windows (N,H',W') i32].</summary>
     ImageDecode = 13,
     /// <summary>dn_slice_attributes. inputs: x; outputs: y, of one dtype, any, and one rank.
     /// y[i, j, ..] = x[begin[0] + i * step[0], begin[1] + j * step[1], ..].</summary>

@@ -295,11 +295,31 @@ internal struct OptimizerAttributes
 
 /// <summary>y = (image byte - mean[c]) * scale[c], both operations rounded to float32, then to y's dtype. The
 /// H' x W' window is cut out of the image with <c>padding</c> pixels more on each side, and the cut then
-/// mirrored left to right or not. Without a state the window is the middle one (rounded towards the top left)
-/// and nothing is mirrored. With one, sample n takes the Philox words (see dn_random_attributes) of
-/// counter (n low, n high, offset low, stream): the window's top is (word 0 * (H + 2 padding - H' + 1))
-/// &gt;&gt; 32, its left side likewise by word 1, and it is mirrored where uniform(word 2) &lt;
-/// flip_probability. The same bits on every device.</summary>
+/// mirrored or not. Without a state the window is the middle one (rounded towards the top left), and
+/// nothing else is done. With one, sample n draws from the Philox words (see dn_random_attributes) of
+/// the blocks b with counter (n, b, offset low, stream), n &lt; 2^32; u is the uniform number of a word, s = 2 u - 1:
+/// block 0  the window's top (word 0 * (H + 2 padding - H' + 1)) &gt;&gt; 32, its left side likewise by
+/// word 1; mirrored left to right where u2 &lt; flip_probability, top to bottom where u3 &lt;
+/// vertical_flip_probability
+/// block 1  shift down s0 shift H', right s1 shift W'; rotation s2 rotation; zoom exp(s3 log_zoom)
+/// block 2  shear s0 shear; the cutout's middle row floor(u1 H'), column floor(u2 W')
+/// block 3  brightness B = 1 + s0 brightness, contrast C = 1 + s1 contrast, saturation S = 1 + s2
+/// saturation, hue h = s3 hue of a turn
+/// block 4  three normal numbers a0, a1, a2 for lighting
+/// block 5 + k / 2  the normal pair (x, y) of node k of the elastic grid, from words 2 (k % 2) and on
+/// Geometry: the place (i, j) of y, with v = i - (H' - 1) / 2 and u = j - (W' - 1) / 2, -v or -u where
+/// mirrored, is the image's place middle of the window - shift + R (u, v) / zoom + elastic displacement, with
+/// R (u, v) = (cos a u' - sin a v, sin a u' + cos a v), u' = u + tan(shear) v, a the rotation. It is sampled
+/// bilinearly; outside the image counts padding_mode. The displacement is elastic / 0.4793 times the
+/// uniform cubic B-spline of the nodes, elastic_pitch places of y apart, node (1, 1) at the place (0, 0);
+/// the divisor makes its standard deviation about <c>elastic</c>.
+/// Colours: bytes b become M (b) + sum over k of lighting[c][k] a[k], limited to 0 .. 255, where M is, in this
+/// order, times B; mean + C (b - mean); grey + S (b - grey), grey = 0.299 red + 0.587 green + 0.114
+/// blue; and a turn by h of the chrominance (I, Q) of YIQ. They need 3 channels, but for brightness and contrast.
+/// Cutout: y is 0 in the rows middle - cutout / 2 and on (rounded down), <c>cutout</c> many, and such columns.
+/// Masks take the nearest place of the same geometry, ignore_index outside where padding is zero; no
+/// colours, no cutout. Without shift, rotation, zoom, shear, elastic and colours each byte is copied.
+/// The parameters are computed with the same roundings everywhere: the same bits on every device.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct ImageDecodeAttributes
 {
@@ -308,14 +328,42 @@ internal struct ImageDecodeAttributes
     public int Padding;
     /// <summary>dn_padding_mode.</summary>
     public PaddingMode PaddingMode;
-    /// <summary>0 .. 1; above 0 only with a state.</summary>
+    /// <summary>0 .. 1; above 0, as all that follow but ignore_index, only with a state.</summary>
     public float FlipProbability;
     /// <summary>Tells apart operators that share a state.</summary>
     public int Stream;
-    public int Reserved;
+    /// <summary>Of masks, outside.</summary>
+    public int IgnoreIndex;
     /// <summary>Of the first C channels, in bytes.</summary>
     public Float32Array4 Mean;
     public Float32Array4 Scale;
+    /// <summary>0 .. 1.</summary>
+    public float VerticalFlipProbability;
+    /// <summary>Of the window's size, 0 .. 1.</summary>
+    public float Shift;
+    /// <summary>In turns, 0 .. 0.5.</summary>
+    public float Rotation;
+    /// <summary>Natural logarithm, 0 .. 2.</summary>
+    public float LogZoom;
+    /// <summary>In turns, below 0.25.</summary>
+    public float Shear;
+    /// <summary>In pixels.</summary>
+    public float Elastic;
+    /// <summary>Above 0 with elastic; at most 1024 nodes: (floor((H'-1) / pitch) + 4) * ..</summary>
+    public float ElasticPitch;
+    /// <summary>&gt;= 0.</summary>
+    public int Cutout;
+    /// <summary>0 .. 1.</summary>
+    public float Brightness;
+    /// <summary>0 .. 1.</summary>
+    public float Contrast;
+    /// <summary>0 .. 1.</summary>
+    public float Saturation;
+    /// <summary>In turns, 0 .. 0.5.</summary>
+    public float Hue;
+    /// <summary>row-major (channel, component), in bytes.</summary>
+    public Float32Array9 Lighting;
+    public int Reserved;
 
     /// <summary>All zero but the struct's size.</summary>
     public ImageDecodeAttributes() => StructSize = Unsafe.SizeOf<ImageDecodeAttributes>();
@@ -646,6 +694,13 @@ internal struct Utf8Text256
 /// <summary>Elements in place.</summary>
 [InlineArray(4)]
 internal struct Float32Array4
+{
+    private float _first;
+}
+
+/// <summary>Elements in place.</summary>
+[InlineArray(9)]
+internal struct Float32Array9
 {
     private float _first;
 }
