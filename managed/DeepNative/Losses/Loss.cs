@@ -20,6 +20,16 @@ public abstract class Loss
     /// <exception cref="ShapeException">Output and target do not fit.</exception>
     public abstract Value Forward(Value output, Value target);
 
+    /// <summary>Adds the loss with a factor for each position, such as a map that stresses some pixels.</summary>
+    /// <param name="output">The model's output.</param>
+    /// <param name="target">Targets of <see cref="TargetShape"/> and <see cref="TargetType"/>.</param>
+    /// <param name="weight">Float32 of the losses' leading axes: (N) weighs samples.</param>
+    /// <returns>A float32 value of shape (); the mean divides as it does without the factors.</returns>
+    /// <exception cref="ShapeException">Output, target and weight do not fit.</exception>
+    /// <exception cref="NotSupportedException">The loss takes no weights.</exception>
+    public virtual Value Forward(Value output, Value target, Value weight) =>
+        throw new NotSupportedException($"loss {GetType().Name} takes no weights of positions.");
+
     /// <summary>What a user gets as prediction: probabilities of classes, or the output itself.</summary>
     /// <param name="output">The model's output.</param>
     /// <returns>The prediction, of the same shape.</returns>

@@ -30,13 +30,8 @@ public abstract class ReducedLoss : Loss
         return LossReduction.Apply(Reduction, Losses(output, target));
     }
 
-    /// <summary>Adds the loss with a factor for each sample or element; the mean is over their number, not over the weights.</summary>
-    /// <param name="output">The model's output.</param>
-    /// <param name="target">Targets of <see cref="TargetShape"/> and <see cref="TargetType"/>.</param>
-    /// <param name="weight">Float32 of the losses' leading axes: (N) weighs samples.</param>
-    /// <returns>A float32 value of shape ().</returns>
-    /// <exception cref="ShapeException">Output, target and weight do not fit.</exception>
-    public virtual Value Forward(Value output, Value target, Value weight)
+    /// <inheritdoc/>
+    public override Value Forward(Value output, Value target, Value weight)
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(target);

@@ -57,7 +57,7 @@ public sealed class SoftmaxCrossEntropy : Loss
     /// <param name="weight">Float32 of the targets' leading axes: (N), or (N, ...).</param>
     /// <returns>A float32 value of shape ().</returns>
     /// <exception cref="ShapeException">Output, target and weight do not fit.</exception>
-    public Value Forward(Value output, Value target, Value weight)
+    public override Value Forward(Value output, Value target, Value weight)
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(target);

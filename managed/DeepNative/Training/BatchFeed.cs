@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 using DeepNative.Data;
 
 namespace DeepNative.Training;
@@ -19,7 +21,9 @@ internal sealed class BatchFeed : IDisposable
     private readonly DeviceEvent? _copied;
     private readonly int _inputBytes;
     private readonly int _targetBytes;
+    private readonly int _weightBytes;
     private int _next;
+    private long _waited;
 
     private BatchFeed(Device device, IExampleSource source, int batch, ulong? shuffleSeed, DeviceDataset? data, DeviceCursor? cursor, bool prefetch)
     {
@@ -27,6 +31,7 @@ internal sealed class BatchFeed : IDisposable
         _batch = batch;
         _inputBytes = checked((int)source.InputShape.Count * source.InputType.Size());
         _targetBytes = checked((int)source.TargetShape.Count * source.TargetType.Size());
+        _weightBytes = checked((int)(source.WeightShape?.Count ?? 0) * sizeof(float));
         BatchCount = (int)(((long)source.Count + batch - 1) / batch);
         Data = data;
         SharesMemory = data is null && !prefetch && device.Info.UsesHostMemory && !device.Info.IsAsynchronous;
@@ -53,8 +58,14 @@ internal sealed class BatchFeed : IDisposable
     /// <summary>The data set that programs read on the device; null: they are fed.</summary>
     public DeviceDataset? Data { get; }
 
+    /// <summary>The shape of the weights of one target; null: there are none.</summary>
+    public Shape? WeightShape => _source.WeightShape;
+
     /// <summary>Whether batches are written where the device reads them.</summary>
     public bool SharesMemory { get; }
+
+    /// <summary>Time that <see cref="Next"/> took for a batch to be ready, gathering in this thread included.</summary>
+    public TimeSpan Waited => Stopwatch.GetElapsedTime(0, _waited);
 
     /// <summary>The batches of training, in a new order each epoch where a seed for it is given.</summary>
     public static BatchFeed ForTraining(Device device, IExampleSource source, int batch, ulong? shuffleSeed, DeviceDataset? data, bool prefetch) =>
@@ -80,19 +91,26 @@ internal sealed class BatchFeed : IDisposable
     {
         // A program that reads the device's data set moves on by itself.
         if (_cursor is not null) return;
+        var start = Stopwatch.GetTimestamp();
         if (_loader is null)
         {
-            _source.Gather(_order.AsSpan(_next * _batch, program.Batch), program.Input!.Memory, program.Target!.Memory);
+            var indices = _order.AsSpan(_next * _batch, program.Batch);
+            _source.Gather(indices, program.Input!.Memory, program.Target!.Memory);
+            if (program.Weight is { } weight) _source.GatherWeights(indices, MemoryMarshal.Cast<byte, float>(weight.Memory));
+            _waited += Stopwatch.GetTimestamp() - start;
         }
         else
         {
             // The loader reuses the memory of the batch before, which the device may still be reading.
             _copied!.Wait();
+            start = Stopwatch.GetTimestamp();
             if (!_loader.TryNext(out var batch) || batch.Count != program.Batch)
                 throw new InvalidOperationException($"batch {_next} is not one of {program.Batch} examples.");
+            _waited += Stopwatch.GetTimestamp() - start;
             var inputs = program.Batch * _inputBytes;
             program.Input!.Tensor.WriteAsync(PinnedAddress.Of(batch.Images));
             program.Target!.Tensor.WriteAsync(PinnedAddress.Of(batch.Images[inputs..]));
+            program.Weight?.Tensor.WriteAsync(PinnedAddress.Of(batch.Images[(inputs + program.Batch * _targetBytes)..]));
             _copied.Record();
         }
 
@@ -108,17 +126,20 @@ internal sealed class BatchFeed : IDisposable
         _copied?.EndQuietly();
     }
 
-    /// <summary>Examples as a loader wants them: a batch is one block, all inputs, then all targets.</summary>
+    /// <summary>Examples as a loader wants them: a batch is one block, all inputs, then all targets and weights.</summary>
     private sealed class Blocks(BatchFeed feed) : ISampleSource
     {
         public int Count => feed._source.Count;
 
-        public int SampleBytes => checked(feed._inputBytes + feed._targetBytes);
+        public int SampleBytes => checked(feed._inputBytes + feed._targetBytes + feed._weightBytes);
 
         public void Read(ReadOnlySpan<int> indices, Span<byte> images, Span<int> labels)
         {
             var inputs = indices.Length * feed._inputBytes;
-            feed._source.Gather(indices, images[..inputs], images[inputs..]);
+            var targets = indices.Length * feed._targetBytes;
+            feed._source.Gather(indices, images[..inputs], images.Slice(inputs, targets));
+            if (feed._weightBytes > 0)
+                feed._source.GatherWeights(indices, MemoryMarshal.Cast<byte, float>(images.Slice(inputs + targets, indices.Length * feed._weightBytes)));
         }
     }
 }

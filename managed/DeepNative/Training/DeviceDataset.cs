@@ -17,6 +17,7 @@ internal sealed class DeviceDataset : IDisposable
         try
         {
             Targets = new Tensor(device, source.TargetType, new Shape(Count).Concat(source.TargetShape));
+            if (source.WeightShape is { } weight) Weights = new Tensor(device, DType.Float32, new Shape(Count).Concat(weight));
             Upload(source);
         }
         catch
@@ -35,6 +36,9 @@ internal sealed class DeviceDataset : IDisposable
     /// <summary>(Count, ...).</summary>
     public Tensor Targets { get; }
 
+    /// <summary>(Count, ...), Float32; null: the targets have no weights.</summary>
+    public Tensor? Weights { get; }
+
     /// <summary>Runs under way that read it.</summary>
     public int Readers { get; set; }
 
@@ -49,19 +53,29 @@ internal sealed class DeviceDataset : IDisposable
 
     /// <summary>The memory that the examples of a source take.</summary>
     public static Int128 BytesOf(IExampleSource source) =>
-        (Int128)source.Count * (source.InputShape.Count * source.InputType.Size() + source.TargetShape.Count * source.TargetType.Size());
+        (Int128)source.Count * (source.InputShape.Count * source.InputType.Size() + source.TargetShape.Count * source.TargetType.Size()
+            + (source.WeightShape?.Count ?? 0) * sizeof(float));
 
     public void Dispose()
     {
         Inputs.Dispose();
         // Null when the constructor failed.
         Targets?.Dispose();
+        Weights?.Dispose();
         _training?.Dispose();
         _evaluation?.Dispose();
     }
 
     private void Upload(IExampleSource source)
     {
+        int[] order = source is IContiguousExamples && Weights is null ? [] : [.. Enumerable.Range(0, Count)];
+        if (Weights is not null)
+        {
+            var weights = new float[Weights.Shape.Count];
+            source.GatherWeights(order, weights);
+            Weights.Write<float>(weights);
+        }
+
         if (source is IContiguousExamples all)
         {
             Inputs.WriteBytes(all.Inputs);
@@ -70,8 +84,6 @@ internal sealed class DeviceDataset : IDisposable
         }
 
         var (inputs, targets) = (new byte[Inputs.Bytes], new byte[Targets.Bytes]);
-        var order = new int[Count];
-        for (var i = 0; i < order.Length; i++) order[i] = i;
         source.Gather(order, inputs, targets);
         Inputs.WriteBytes(inputs);
         Targets.WriteBytes(targets);

@@ -17,6 +17,12 @@ public sealed record FitOptions
     /// <summary>Told at the end of every epoch, and inside epochs at most every <see cref="TrainerOptions.ProgressInterval"/>.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
+    /// <summary>Told what happens, in this order.</summary>
+    public IReadOnlyList<ITrainingObserver> Observers { get; init; } = [];
+
+    /// <summary>Steps between two calls of <see cref="ITrainingObserver.OnStep"/>; 0: none.</summary>
+    public int StepInterval { get; init; }
+
     /// <summary>When the run's state is written; null: never.</summary>
     public CheckpointOptions? Checkpoint { get; init; }
 

@@ -17,4 +17,7 @@ public sealed record FitResult(
 {
     /// <summary>Whether the training set lay on the device; else it was fed from the host, batch by batch.</summary>
     public bool DataOnDevice { get; init; }
+
+    /// <summary>Time that steps waited for their examples.</summary>
+    public double DataSeconds { get; init; }
 }

@@ -35,6 +35,19 @@ public interface IExampleSource
     void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets);
 
     /// <summary>
+    /// The shape of the weights of one target, which multiply its losses, such as U-Net's map: the loss's leading
+    /// axes without that of the batch, () for one number an example. Null: there are none.
+    /// </summary>
+    Shape? WeightShape => null;
+
+    /// <summary>Copies the weights of a batch, where there are any. Allocates nothing.</summary>
+    /// <param name="indices">Which examples, as <see cref="Gather"/> was told.</param>
+    /// <param name="weights">Receives the weights, row-major, one after the other.</param>
+    void GatherWeights(ReadOnlySpan<int> indices, Span<float> weights)
+    {
+    }
+
+    /// <summary>
     /// Mean and standard deviation per channel of the inputs, for <see cref="Normalization"/>; null where
     /// inputs are used as they are.
     /// </summary>

@@ -15,14 +15,18 @@ internal sealed class LossRing : IDisposable
     private readonly float[] _norms = GC.AllocateArray<float>(SlotCount, pinned: true);
     private readonly Batch[] _batches = new Batch[SlotCount];
     private readonly Func<string?> _lastCheckpoint;
-    private readonly Action<long, float>? _gradientNorm;
+    private readonly Action<Batch, float, float>? _checkedBatch;
     private long _submitted;
     private long _checked;
 
-    public LossRing(Device device, Func<string?> lastCheckpoint, Action<long, float>? gradientNorm)
+    /// <summary>Begins with nothing under way.</summary>
+    /// <param name="device">Where the losses come from.</param>
+    /// <param name="lastCheckpoint">The file to go on from when a loss is not finite.</param>
+    /// <param name="checkedBatch">Told every batch in order, with its mean loss and the norm of the step's gradients.</param>
+    public LossRing(Device device, Func<string?> lastCheckpoint, Action<Batch, float, float>? checkedBatch)
     {
         _lastCheckpoint = lastCheckpoint;
-        _gradientNorm = gradientNorm;
+        _checkedBatch = checkedBatch;
         for (var i = 0; i < SlotCount; i++) _events[i] = new DeviceEvent(device);
     }
 
@@ -51,16 +55,16 @@ internal sealed class LossRing : IDisposable
 
     /// <summary>Fetches the loss of the batch just given to the device.</summary>
     /// <param name="loss">Its mean loss.</param>
-    /// <param name="examples">Its size.</param>
-    /// <param name="step">The step that it belongs to, from 1.</param>
+    /// <param name="batch">What it is.</param>
     /// <param name="norm">The norm of the step's gradients, where they are complete and it is wanted.</param>
-    public void Submit(Tensor loss, int examples, long step, Tensor? norm)
+    public void Submit(Tensor loss, Batch batch, Tensor? norm)
     {
         var slot = (int)(_submitted % SlotCount);
         loss.ReadAsync(PinnedAddress.Of<float>(_losses.AsSpan(slot)));
         norm?.ReadAsync(PinnedAddress.Of<float>(_norms.AsSpan(slot)));
         _events[slot].Record();
-        _batches[slot] = new Batch(examples, step, norm is not null);
+        _batches[slot] = batch;
+        if (norm is null) _norms[slot] = float.NaN;
         _submitted++;
     }
 
@@ -86,8 +90,14 @@ internal sealed class LossRing : IDisposable
         if (!float.IsFinite(loss)) throw new TrainingDivergedException(batch.Step, loss, _lastCheckpoint());
         Sum += (double)loss * batch.Examples;
         Examples += batch.Examples;
-        if (batch.HasNorm) _gradientNorm!(batch.Step, _norms[slot]);
+        _checkedBatch?.Invoke(batch, loss, _norms[slot]);
     }
 
-    private readonly record struct Batch(int Examples, long Step, bool HasNorm);
+    /// <summary>A batch under way.</summary>
+    /// <param name="Examples">Its size.</param>
+    /// <param name="Epoch">Its epoch, from 1.</param>
+    /// <param name="Step">The step that it belongs to, from 1.</param>
+    /// <param name="IsUpdate">Whether it ends the step.</param>
+    /// <param name="LearningRate">The step's rate.</param>
+    public readonly record struct Batch(int Examples, int Epoch, long Step, bool IsUpdate, float LearningRate);
 }

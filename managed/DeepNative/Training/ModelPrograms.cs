@@ -53,11 +53,12 @@ internal sealed class ModelPrograms : IDisposable
     public StepProgram Training(int batch, StepUpdate update, BatchFeed feed, bool collect = false)
     {
         var mode = collect ? Mode.Collection : Mode.Training;
-        if (Find(KeyOf(mode, batch, feed.Data)) is { } known) return known;
-        using var parts = new Parts(this, KeyOf(mode, batch, feed.Data), feed.SharesMemory);
+        var key = KeyOf(mode, batch, feed);
+        if (Find(key) is { } known) return known;
+        using var parts = new Parts(this, key, feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
-        var loss = _loss.Forward(output, target);
-        foreach (var (auxiliary, weight) in graph.Auxiliary) loss += weight * _loss.Forward(auxiliary, target);
+        var loss = Loss(output, target, parts.Weight);
+        foreach (var (auxiliary, factor) in graph.Auxiliary) loss += factor * Loss(auxiliary, target, parts.Weight);
         graph.Store(loss, parts.AddLoss());
         update.Add(graph, loss, batch, collect);
         return parts.Compile();
@@ -66,10 +67,11 @@ internal sealed class ModelPrograms : IDisposable
     /// <summary>Loss and wrong predictions of a batch.</summary>
     public StepProgram Evaluation(int batch, BatchFeed feed)
     {
-        if (Find(KeyOf(Mode.Evaluation, batch, feed.Data)) is { } known) return known;
-        using var parts = new Parts(this, KeyOf(Mode.Evaluation, batch, feed.Data), feed.SharesMemory);
+        var key = KeyOf(Mode.Evaluation, batch, feed);
+        if (Find(key) is { } known) return known;
+        using var parts = new Parts(this, key, feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
-        graph.Store(_loss.Forward(output, target), parts.AddLoss());
+        graph.Store(Loss(output, target, parts.Weight), parts.AddLoss());
         if (_loss.CountErrors(output, target) is { } errors) graph.Store(errors, parts.AddErrors());
         return parts.Compile();
     }
@@ -77,8 +79,9 @@ internal sealed class ModelPrograms : IDisposable
     /// <summary>The loss's prediction for a batch.</summary>
     public StepProgram Prediction(int batch)
     {
-        if (Find(KeyOf(Mode.Prediction, batch, data: null)) is { } known) return known;
-        using var parts = new Parts(this, KeyOf(Mode.Prediction, batch, data: null), shareMemory: false);
+        var key = KeyOf(Mode.Prediction, batch, feed: null);
+        if (Find(key) is { } known) return known;
+        using var parts = new Parts(this, key, shareMemory: false);
         var (graph, output, _) = parts.Trace();
         var prediction = _loss.Predict(output);
         graph.Store(prediction, parts.AddOutput(prediction.Shape));
@@ -108,8 +111,11 @@ internal sealed class ModelPrograms : IDisposable
         return output.Shape;
     }
 
-    private Key KeyOf(Mode mode, int batch, DeviceDataset? data) =>
-        new(mode, batch, data, mode is Mode.Evaluation or Mode.Prediction ? Average : null);
+    private Value Loss(Value output, Value target, Value? weight) =>
+        weight is null ? _loss.Forward(output, target) : _loss.Forward(output, target, weight);
+
+    private Key KeyOf(Mode mode, int batch, BatchFeed? feed) =>
+        new(mode, batch, feed?.Data, feed?.WeightShape, mode is Mode.Evaluation or Mode.Prediction ? Average : null);
 
     private StepProgram? Find(Key key)
     {
@@ -139,7 +145,7 @@ internal sealed class ModelPrograms : IDisposable
     }
 
     /// <summary>What a program is for; with a data set: one that reads it on the device.</summary>
-    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data, AveragedWeights? Average)
+    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data, Shape? WeightShape, AveragedWeights? Average)
     {
         public bool IsTraining => Mode is Mode.Training or Mode.Collection;
     }
@@ -150,10 +156,14 @@ internal sealed class ModelPrograms : IDisposable
         private readonly Graph _graph = new(key.IsTraining, $"{key.Mode} of {key.Batch}");
         private InputBuffer? _input;
         private InputBuffer? _target;
+        private InputBuffer? _weight;
         private Tensor? _loss;
         private Tensor? _errors;
         private Tensor? _output;
         private bool _complete;
+
+        /// <summary>Of the traced targets; null: they have none.</summary>
+        public Value? Weight { get; private set; }
 
         public (Graph Graph, Value Output, Value Target) Trace()
         {
@@ -165,6 +175,12 @@ internal sealed class ModelPrograms : IDisposable
             var output = owner._model.Forward(input);
             if (key.Mode == Mode.Prediction) return (_graph, output, input);
             _target = new InputBuffer(owner._device, owner._loss.TargetType, owner._loss.TargetShape(output.Shape), shareMemory);
+            if (key.WeightShape is { } weight)
+            {
+                _weight = new InputBuffer(owner._device, DType.Float32, new Shape(key.Batch).Concat(weight), shareMemory);
+                Weight = _graph.Bind(_weight.Tensor, "weight");
+            }
+
             return (_graph, output, _graph.Bind(_target.Tensor, "target"));
         }
 
@@ -182,6 +198,7 @@ internal sealed class ModelPrograms : IDisposable
                 Program = _graph.Compile(owner._device, owner._options),
                 Input = _input,
                 Target = _target,
+                Weight = _weight,
                 Loss = _loss,
                 Errors = _errors,
                 Output = _output,
@@ -196,6 +213,7 @@ internal sealed class ModelPrograms : IDisposable
             if (_complete) return;
             _input?.Dispose();
             _target?.Dispose();
+            _weight?.Dispose();
             _loss?.Dispose();
             _errors?.Dispose();
             _output?.Dispose();
@@ -208,6 +226,8 @@ internal sealed class ModelPrograms : IDisposable
             Value input, target;
             using (_graph.Scope("data"))
             {
+                if (data.Weights is { } weights)
+                    Weight = Gather.Next(_graph.Bind(weights, "weights"), order, position, key.Batch, advance: false);
                 input = Gather.Next(_graph.Bind(data.Inputs, "inputs"), order, position, key.Batch, advance: false);
                 target = Gather.Next(_graph.Bind(data.Targets, "targets"), order, position, key.Batch, advance: true);
             }

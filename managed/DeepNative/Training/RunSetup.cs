@@ -1,3 +1,4 @@
+using DeepNative.Layers;
 using DeepNative.Optimizers;
 
 namespace DeepNative.Training;
@@ -6,6 +7,8 @@ namespace DeepNative.Training;
 internal sealed record RunSetup
 {
     public required Device Device { get; init; }
+
+    public required Layer Model { get; init; }
 
     public required IExampleSource Data { get; init; }
 

@@ -13,6 +13,9 @@ internal sealed class StepProgram : IDisposable
     /// <summary>Absent for prediction, and where the program reads a data set on the device.</summary>
     public InputBuffer? Target { get; init; }
 
+    /// <summary>Weights of the targets; absent where they have none, and where the program reads a data set on the device.</summary>
+    public InputBuffer? Weight { get; init; }
+
     /// <summary>Mean loss of the batch, float32 (); absent for prediction.</summary>
     public Tensor? Loss { get; init; }
 
@@ -30,6 +33,7 @@ internal sealed class StepProgram : IDisposable
         Program.Dispose();
         Input?.Dispose();
         Target?.Dispose();
+        Weight?.Dispose();
         Loss?.Dispose();
         Errors?.Dispose();
         Output?.Dispose();

@@ -8,6 +8,7 @@ public sealed class TensorDataset : IExampleSource, IContiguousExamples
 {
     private readonly float[] _inputs;
     private readonly Array _targets;
+    private readonly float[] _weights = [];
 
     /// <summary>Inputs with float32 targets.</summary>
     /// <param name="inputShape">The shape of one input.</param>
@@ -60,6 +61,28 @@ public sealed class TensorDataset : IExampleSource, IContiguousExamples
         _targets = targets;
     }
 
+    private TensorDataset(TensorDataset data, Shape weightShape, float[] weights)
+    {
+        (Name, Count, InputShape, TargetShape, TargetType, MaxLabel) =
+            (data.Name, data.Count, data.InputShape, data.TargetShape, data.TargetType, data.MaxLabel);
+        (_inputs, _targets, _weights) = (data._inputs, data._targets, weights);
+        WeightShape = weightShape;
+    }
+
+    /// <summary>The same examples with weights, which multiply the losses of their targets.</summary>
+    /// <param name="weightShape">The leading axes of one target's losses: () for one number an example.</param>
+    /// <param name="weights">All weights, row-major, one after the other; held without copying.</param>
+    /// <returns>The data set; this one stays as it is.</returns>
+    /// <exception cref="ArgumentException">The weights are not as many as the examples need.</exception>
+    public TensorDataset WithWeights(Shape weightShape, float[] weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return weights.Length == Count * weightShape.Count
+            ? new TensorDataset(this, weightShape, weights)
+            : throw new ArgumentException(
+                $"{Name}: {weights.Length} weights, expected {Count * weightShape.Count} for {Count} examples of {weightShape}.", nameof(weights));
+    }
+
     /// <inheritdoc/>
     public string Name { get; }
 
@@ -81,6 +104,9 @@ public sealed class TensorDataset : IExampleSource, IContiguousExamples
     /// <inheritdoc/>
     public int? MaxLabel { get; }
 
+    /// <inheritdoc/>
+    public Shape? WeightShape { get; }
+
     ReadOnlySpan<byte> IContiguousExamples.Inputs => MemoryMarshal.AsBytes<float>(_inputs);
 
     ReadOnlySpan<byte> IContiguousExamples.Targets =>
@@ -97,6 +123,12 @@ public sealed class TensorDataset : IExampleSource, IContiguousExamples
             Rows.Gather<int>(labels, length, indices, MemoryMarshal.Cast<byte, int>(targets));
         else
             Rows.Gather<float>((float[])_targets, length, indices, MemoryMarshal.Cast<byte, float>(targets));
+    }
+
+    /// <inheritdoc/>
+    public void GatherWeights(ReadOnlySpan<int> indices, Span<float> weights)
+    {
+        if (WeightShape is { } shape) Rows.Gather<float>(_weights, (int)shape.Count, indices, weights);
     }
 
     /// <summary>Float inputs are used as they are.</summary>

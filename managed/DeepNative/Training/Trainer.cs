@@ -152,6 +152,7 @@ public sealed partial class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Epochs, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Batch, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.StepInterval);
         var start = Stopwatch.GetTimestamp();
         var programs = Programs(data);
         CheckExamples(data, programs);
@@ -173,6 +174,7 @@ public sealed partial class Trainer : IDisposable
         var setup = new RunSetup
         {
             Device = _device,
+            Model = _model,
             Data = data,
             Resident = _resident,
             Options = options,

@@ -40,7 +40,7 @@ internal sealed class TrainingRun : IDisposable
             _last = rest == batch ? _full : setup.Programs.Training(rest, setup.Update, _feed);
             if (setup.Update.BatchesPerUpdate > 1) _collect = setup.Programs.Training(batch, setup.Update, _feed, collect: true);
             setup.Update.Begin();
-            _ring = new LossRing(setup.Device, () => _lastCheckpoint, setup.GradientNorm)
+            _ring = new LossRing(setup.Device, () => _lastCheckpoint, Listener(setup))
             {
                 Sum = position.LossSum,
                 Examples = position.Examples,
@@ -56,6 +56,7 @@ internal sealed class TrainingRun : IDisposable
     public FitResult Execute(CancellationToken cancellation)
     {
         var options = _setup.Options;
+        foreach (var observer in options.Observers) observer.OnBegin(Start());
         var loss = double.NaN;
         var completed = true;
         while (completed && _position.Epoch < options.Epochs)
@@ -67,12 +68,15 @@ internal sealed class TrainingRun : IDisposable
 
         if (!completed && options.Checkpoint is not null) Save();
         _position.Unfinished = !completed;
-        return new FitResult(
+        var result = new FitResult(
             loss, _position.Epoch, _steps, Stopwatch.GetElapsedTime(_start).TotalSeconds, ImagesPerSecond(),
             _steps > 0 ? Stopwatch.GetElapsedTime(_start, _firstStepEnd).TotalSeconds : double.NaN, completed, _validation)
         {
             DataOnDevice = _feed.Data is not null,
+            DataSeconds = _feed.Waited.TotalSeconds,
         };
+        foreach (var observer in options.Observers) observer.OnEnd(result);
+        return result;
     }
 
     public void Dispose()
@@ -123,7 +127,7 @@ internal sealed class TrainingRun : IDisposable
             Save();
         if (_setup.Options.Progress is { } progress && Stopwatch.GetElapsedTime(_lastReport) >= _setup.ProgressInterval
             && _position.Batch < _feed.BatchCount)
-            Report(progress, isEpochEnd: false);
+            progress.Report(Progress(isEpochEnd: false));
     }
 
     private int RunBatch(bool isUpdate)
@@ -134,7 +138,8 @@ internal sealed class TrainingRun : IDisposable
         if (isUpdate) SendRate();
         _feed.Next(program);
         program.Program.Run();
-        _ring.Submit(program.Loss!, count, _position.Step + 1, isUpdate ? _setup.Update.Norm : null);
+        _ring.Submit(
+            program.Loss!, new LossRing.Batch(count, _position.Epoch + 1, _position.Step + 1, isUpdate, _rate), isUpdate ? _setup.Update.Norm : null);
         _position.Batch++;
         return count;
     }
@@ -164,7 +169,9 @@ internal sealed class TrainingRun : IDisposable
         if (_setup.Schedule.PlateauRule is { } plateau && _validation is { } measured)
             _position.Plateau = plateau.After(_position.Plateau, measured.Loss, measured.Error);
         _paused += Stopwatch.GetTimestamp() - pause;
-        if (_setup.Options.Progress is { } progress) Report(progress, isEpochEnd: true, mean);
+        var report = Progress(isEpochEnd: true, mean);
+        foreach (var observer in _setup.Options.Observers) observer.OnEpoch(report);
+        _setup.Options.Progress?.Report(report);
         (_ring.Sum, _ring.Examples) = (0, 0);
         (_position.LossSum, _position.Examples) = (0, 0);
         if (_setup.Options.Checkpoint is { } checkpoint && IsDue(checkpoint)) Save();
@@ -186,13 +193,45 @@ internal sealed class TrainingRun : IDisposable
         _paused += Stopwatch.GetTimestamp() - pause;
     }
 
-    private void Report(IProgress<TrainingProgress> progress, bool isEpochEnd, double? loss = null)
+    private TrainingProgress Progress(bool isEpochEnd, double? loss = null)
     {
         _lastReport = Stopwatch.GetTimestamp();
-        progress.Report(new TrainingProgress(
+        return new TrainingProgress(
             isEpochEnd ? _position.Epoch : _position.Epoch + 1, _setup.Options.Epochs,
             StepsOf(isEpochEnd ? _feed.BatchCount : _position.Batch), StepsOf(_feed.BatchCount), _position.Step, loss ?? _ring.Mean, _rate,
-            ImagesPerSecond(), Stopwatch.GetElapsedTime(_start).TotalSeconds, isEpochEnd, isEpochEnd ? _validation : null));
+            ImagesPerSecond(), Stopwatch.GetElapsedTime(_start).TotalSeconds, isEpochEnd, isEpochEnd ? _validation : null)
+        {
+            DataSeconds = _feed.Waited.TotalSeconds,
+        };
+    }
+
+    private TrainingStart Start() => new()
+    {
+        Model = _setup.Model,
+        Data = _setup.Data,
+        Options = _setup.Options,
+        Epoch = _position.Epoch,
+        Step = _position.Step,
+        StepsPerEpoch = StepsOf(_feed.BatchCount),
+        Seed = _setup.Seed,
+    };
+
+    // Null: nobody wants to know.
+    private static Action<LossRing.Batch, float, float>? Listener(RunSetup setup)
+    {
+        var (every, observers, norms) = (setup.Options.StepInterval, setup.Options.Observers, setup.GradientNorm);
+        if ((every == 0 || observers.Count == 0) && norms is null) return null;
+        var (sum, examples) = (0.0, 0L);
+        return (batch, loss, norm) =>
+        {
+            if (batch.IsUpdate) norms?.Invoke(batch.Step, norm);
+            if (every == 0) return;
+            (sum, examples) = (sum + (double)loss * batch.Examples, examples + batch.Examples);
+            if (!batch.IsUpdate || batch.Step % every != 0) return;
+            var step = new TrainingStep(batch.Epoch, batch.Step, sum / examples, batch.LearningRate, norm);
+            (sum, examples) = (0.0, 0L);
+            foreach (var observer in observers) observer.OnStep(step);
+        };
     }
 
     private double ImagesPerSecond()

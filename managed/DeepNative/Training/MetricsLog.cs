@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Text.Json;
+using DeepNative.Serialization;
+
+namespace DeepNative.Training;
+
+/// <summary>
+/// Metrics as JSON lines: one flat object with snake_case keys for every epoch ("event": "epoch") and, where
+/// <see cref="FitOptions.StepInterval"/> asks for it, for steps ("event": "step"), written through at once. What
+/// is not known, or not finite, is left out. A resumed run drops the lines behind its checkpoint and goes on.
+/// </summary>
+/// <remarks>Not thread-safe.</remarks>
+public sealed class MetricsLog : ITrainingObserver, IDisposable
+{
+    private readonly string _path;
+    private FileStream? _file;
+
+    /// <summary>Nothing is touched before a run begins.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    public MetricsLog(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _path = path;
+    }
+
+    /// <inheritdoc/>
+    public void OnBegin(TrainingStart start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        _file?.Dispose();
+        _file = null;
+        if (start.Step > 0 && File.Exists(_path)) Trim(start.Step);
+        _file = new FileStream(_path, start.Step > 0 ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.Read);
+    }
+
+    /// <inheritdoc/>
+    public void OnStep(in TrainingStep step)
+    {
+        var line = new Line("step");
+        line.Add("epoch", step.Epoch);
+        line.Add("step", step.Step);
+        line.Add("train_loss", step.Loss);
+        line.Add("learning_rate", step.LearningRate);
+        line.Add("gradient_norm", step.GradientNorm);
+        Write(line);
+    }
+
+    /// <inheritdoc/>
+    public void OnEpoch(TrainingProgress epoch)
+    {
+        var line = new Line("epoch");
+        line.Add("epoch", epoch.Epoch);
+        line.Add("step", epoch.Step);
+        line.Add("train_loss", epoch.Loss);
+        line.Add("learning_rate", epoch.LearningRate);
+        line.Add("examples_per_second", epoch.ImagesPerSecond);
+        line.Add("seconds", epoch.Seconds);
+        line.Add("data_seconds", epoch.DataSeconds);
+        if (epoch.Validation is { } validation)
+        {
+            line.Add("validation_loss", validation.Loss);
+            line.Add("validation_error", validation.Error);
+        }
+
+        Write(line);
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _file?.Dispose();
+
+    // Steps behind the checkpoint are done again. A line that was cut off by a crash is dropped as well.
+    private void Trim(long step)
+    {
+        using var file = AtomicFile.Create(_path);
+        using (var writer = new StreamWriter(file.Stream, leaveOpen: true) { NewLine = "\n" })
+        {
+            foreach (var line in File.ReadLines(_path))
+                if (StepOf(line) <= step) writer.WriteLine(line);
+        }
+
+        file.Commit();
+    }
+
+    private static long StepOf(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return document.RootElement.GetProperty("step").GetInt64();
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return long.MaxValue;
+        }
+    }
+
+    private void Write(Line line)
+    {
+        if (_file is null) return;
+        _file.Write(line.Close());
+        _file.Flush();
+    }
+
+    /// <summary>One object.</summary>
+    private sealed class Line
+    {
+        private readonly MemoryStream _bytes = new();
+        private readonly Utf8JsonWriter _writer;
+
+        public Line(string kind)
+        {
+            _writer = new Utf8JsonWriter(_bytes);
+            _writer.WriteStartObject();
+            _writer.WriteString("event", kind);
+        }
+
+        public void Add(string key, long value) => _writer.WriteNumber(key, value);
+
+        public void Add(string key, float value)
+        {
+            if (float.IsFinite(value)) _writer.WriteNumber(key, value);
+        }
+
+        public void Add(string key, double value)
+        {
+            if (double.IsFinite(value)) _writer.WriteNumber(key, value);
+        }
+
+        public ReadOnlySpan<byte> Close()
+        {
+            _writer.WriteEndObject();
+            _writer.Flush();
+            _writer.Dispose();
+            _bytes.WriteByte((byte)'\n');
+            return _bytes.GetBuffer().AsSpan(0, (int)_bytes.Length);
+        }
+    }
+}
