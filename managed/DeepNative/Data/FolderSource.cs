@@ -1,6 +1,6 @@
 namespace DeepNative.Data;
 
-/// <summary>A folder of this machine; files are looked for with each of the given endings.</summary>
+/// <summary>A folder of this machine; files are looked for with each of the given endings, then in archives.</summary>
 internal sealed class FolderSource(string folder, params string[] suffixes) : DatasetSource
 {
     internal override async Task FetchAsync(DatasetFetch fetch)
@@ -29,6 +29,23 @@ internal sealed class FolderSource(string folder, params string[] suffixes) : Da
                 {
                     fetch.Fail(path, error.Message);
                 }
+            }
+        }
+
+        foreach (var archive in fetch.Description.Archives)
+        {
+            var path = Path.Combine(folder, ArchiveSource.NameOf(archive));
+            if (fetch.Missing.Count == 0 || !File.Exists(path)) continue;
+            found = true;
+            try
+            {
+                await using var content = File.OpenRead(path);
+                await StoreFromArchiveAsync(fetch, content).ConfigureAwait(false);
+                if (fetch.Missing.Count > 0) fetch.Fail(path, $"lacks {Describe(fetch.Missing)}");
+            }
+            catch (Exception error) when (IsOfThePlace(error, fetch))
+            {
+                fetch.Fail(path, error.Message);
             }
         }
 

