@@ -1,3 +1,5 @@
+using DeepNative.Training;
+
 namespace DeepNative.Data;
 
 /// <summary>Images of one size with one class label each, held in memory. Immutable and thread-safe.</summary>
@@ -113,6 +115,22 @@ public sealed class ImageDataset : ISampleSource
             Channels, Height, Width);
     }
 
+    /// <summary>Holds a part of every class out, as <see cref="ExampleSplit.HoldOut"/>; both parts are copies.</summary>
+    /// <param name="part">The part held out, above 0 and below 1.</param>
+    /// <param name="seed">Decides which.</param>
+    /// <returns>The rest and what is held out; their mean and deviation are their own.</returns>
+    /// <exception cref="ArgumentException">One of the two would be empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The part is no part.</exception>
+    public (ImageDataset Train, ImageDataset Validation) Split(double part, ulong seed = 0)
+    {
+        var (train, validation) = ExampleSplit.Divide(Name, Count, Labels.Span, part, seed);
+        return (Select(train, Name), Select(validation, $"{Name}, held out"));
+    }
+
+    /// <summary>The images as training takes them: uint8 (C, H, W) with class indices. Nothing is copied.</summary>
+    /// <returns>The examples; those of one data set are one to a trainer that keeps them on its device.</returns>
+    public ILabeledExamples AsExamples() => new ImageExamples(this);
+
     /// <inheritdoc/>
     public void Read(ReadOnlySpan<int> indices, Span<byte> images, Span<int> labels)
     {
@@ -124,6 +142,14 @@ public sealed class ImageDataset : ISampleSource
             from.Slice(indices[i] * size, size).CopyTo(images[(i * size)..]);
             labels[i] = fromLabels[indices[i]];
         }
+    }
+
+    private ImageDataset Select(int[] indices, string name)
+    {
+        var images = GC.AllocateUninitializedArray<byte>(indices.Length * SampleBytes);
+        var labels = new int[indices.Length];
+        Read(indices, images, labels);
+        return new ImageDataset(name, images, labels, ClassNames, Channels, Height, Width);
     }
 
     private string? FindFault()

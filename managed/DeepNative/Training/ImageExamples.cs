@@ -4,7 +4,7 @@ using DeepNative.Data;
 namespace DeepNative.Training;
 
 /// <summary>An image data set as examples: uint8 (C, H, W) with class indices.</summary>
-internal sealed class ImageExamples : IExampleSource, IContiguousExamples
+internal sealed class ImageExamples : ILabeledExamples, IContiguousExamples
 {
     private readonly ImageDataset _images;
 
@@ -32,6 +32,10 @@ internal sealed class ImageExamples : IExampleSource, IContiguousExamples
     public ReadOnlySpan<byte> Inputs => _images.Images.Span;
 
     public ReadOnlySpan<byte> Targets => MemoryMarshal.AsBytes(_images.Labels.Span);
+
+    public ReadOnlySpan<int> Labels => _images.Labels.Span;
+
+    public IReadOnlyList<string> ClassNames => _images.ClassNames;
 
     public object Owner => _images;
 

@@ -4,7 +4,7 @@ namespace DeepNative.Training;
 
 /// <summary>Examples from arrays: float32 inputs with float32 targets (regression) or class indices.</summary>
 /// <remarks>Holds the arrays without copying; do not change them while training. Thread-safe.</remarks>
-public sealed class TensorDataset : IExampleSource, IContiguousExamples
+public sealed class TensorDataset : ILabeledExamples, IContiguousExamples
 {
     private readonly float[] _inputs;
     private readonly Array _targets;
@@ -106,6 +106,12 @@ public sealed class TensorDataset : IExampleSource, IContiguousExamples
 
     /// <inheritdoc/>
     public Shape? WeightShape { get; }
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<int> Labels => _targets as int[];
+
+    /// <summary>None: classes are numbers here.</summary>
+    public IReadOnlyList<string> ClassNames => [];
 
     ReadOnlySpan<byte> IContiguousExamples.Inputs => MemoryMarshal.AsBytes<float>(_inputs);
 
