@@ -41,6 +41,8 @@ internal class ExampleSubset : ILabeledExamples
 
     public int? MaxLabel { get; }
 
+    public Shape? WeightShape => _source.WeightShape;
+
     public ReadOnlySpan<int> Labels => _labels;
 
     public IReadOnlyList<string> ClassNames => _source is ILabeledExamples labeled ? labeled.ClassNames : [];
@@ -56,6 +58,17 @@ internal class ExampleSubset : ILabeledExamples
         {
             var part = Translate(indices, start, chosen);
             _source.Gather(part, Inputs(inputs, start, part.Length), Targets(targets, start, part.Length));
+        }
+    }
+
+    public void GatherWeights(ReadOnlySpan<int> indices, Span<float> weights)
+    {
+        Span<int> chosen = stackalloc int[Chunk];
+        var each = (int)(WeightShape?.Count ?? 0);
+        for (var start = 0; start < indices.Length; start += Chunk)
+        {
+            var part = Translate(indices, start, chosen);
+            _source.GatherWeights(part, weights.Slice(start * each, part.Length * each));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using DeepNative.Data;
 using DeepNative.Tests.Training;
 using DeepNative.Training;
@@ -54,6 +55,19 @@ public sealed class ExampleSplitTests
     {
         var (train, validation) = ExampleSplit.HoldOut(Synthetic.Plane(1000), 0.25, seed: 1);
         Assert.That((train.Count, validation.Count), Is.EqualTo((750, 250)));
+    }
+
+    [Test]
+    public void Weights_follow_their_examples()
+    {
+        var numbers = Enumerable.Range(0, 600).Select(i => (float)i).ToArray();
+        var data = new TensorDataset(new Shape(1), numbers, new Shape(1), numbers).WithWeights(Shape.Scalar, numbers);
+        var (train, _) = ExampleSplit.HoldOut(data, 0.25, seed: 1);
+        var order = Enumerable.Range(0, train.Count).Reverse().ToArray();
+        var (inputs, weights) = (new byte[4 * order.Length], new float[order.Length]);
+        train.Gather(order, inputs, new byte[4 * order.Length]);
+        train.GatherWeights(order, weights);
+        Assert.That(MemoryMarshal.Cast<byte, float>(inputs).ToArray(), Is.EqualTo(weights).And.Ordered.Descending);
     }
 
     [Test]
