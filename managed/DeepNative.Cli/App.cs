@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DeepNative.Cli.Commands;
+using DeepNative.Recipes;
 using DeepNative.Training;
 
 namespace DeepNative.Cli;
@@ -63,7 +64,7 @@ internal static class App
     private static int Report(Exception exception, TextWriter error)
     {
         var debug = Environment.GetEnvironmentVariable(DebugVariable) is "1";
-        var expected = exception is UsageException or DeepNativeException or NativeLibraryException or TrainingDivergedException
+        var expected = exception is UsageException or RecipeException or DeepNativeException or NativeLibraryException or TrainingDivergedException
             or IOException or UnauthorizedAccessException or InvalidDataException or OperationCanceledException;
         error.WriteLine(
             debug ? $"deepnative: {exception}"
@@ -71,7 +72,7 @@ internal static class App
             : $"deepnative: {exception.GetType().Name}: {exception.Message} ({DebugVariable}=1 shows where)");
         return exception switch
         {
-            UsageException or DeepNativeException { Status: Status.NotFound } => ExitCodes.Usage,
+            UsageException or RecipeException or DeepNativeException { Status: Status.NotFound } => ExitCodes.Usage,
             OperationCanceledException => ExitCodes.Interrupted,
             _ => ExitCodes.Failure,
         };

@@ -12,6 +12,8 @@ internal sealed class BenchCommand : Command
     private const string Train = "train";
     private const string Infer = "infer";
     private const double DefaultSeconds = 3;
+    // Of nets that have no recipe.
+    private const int DefaultBatch = 32;
     private const int DefaultWarmup = 10;
     private const int FewestSteps = 10;
     private const int MostSteps = 1_000_000;
@@ -62,7 +64,7 @@ internal sealed class BenchCommand : Command
     {
         var model = ModelArgument.FindMeasurable(parsed.GetRequiredValue(_model));
         var training = parsed.GetValue(_mode) == Train;
-        var batch = parsed.GetValue(_batch) ?? model.Recipe.Batch;
+        var batch = parsed.GetValue(_batch) ?? model.Recipe?.Batch ?? DefaultBatch;
         var seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed;
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line(string.Create(

@@ -1,14 +1,11 @@
 using DeepNative.Layers;
 using DeepNative.Models;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Cli.Commands;
 
 /// <summary>Nets that have no data set and are there to be measured, beside the models of the library.</summary>
 internal static class BenchNets
 {
-    private static readonly Recipe _recipe = new("none", Epochs: 1, Batch: 32, new Sgd(learningRate: 0.01f), Schedule: null, "for measurements only");
-
     /// <summary>All of them, by name.</summary>
     public static IReadOnlyList<ModelEntry> All { get; } =
     [
@@ -18,5 +15,5 @@ internal static class BenchNets
 
     // 64 steps of 512 numbers, and ten classes told apart by the last state.
     private static ModelEntry Recurrent(string name, Func<Layer> layer) =>
-        new(name, (_, classes) => new Sequential(layer(), new Linear(512, classes)), new Shape(64, 512), Classes: 10, _recipe);
+        new(name, (_, classes) => new Sequential(layer(), new Linear(512, classes)), new Shape(64, 512), Classes: 10);
 }

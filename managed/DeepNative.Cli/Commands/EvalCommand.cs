@@ -3,7 +3,7 @@ using System.Globalization;
 using DeepNative.Cli.Output;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
-using DeepNative.Losses;
+using DeepNative.Optimizers;
 using DeepNative.Training;
 
 namespace DeepNative.Cli.Commands;
@@ -40,7 +40,8 @@ internal sealed class EvalCommand : Command
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line($"{trained.Model.Name} from {trained.Path} on {description.Name}, {CommonOptions.Describe(device)}");
         var data = Datasets.Load(description, new DatasetCache(parsed.GetValue(_folder)), new LineProgress(terminal)).Test;
-        using var trainer = new Trainer(trained.Model.Create(), new SoftmaxCrossEntropy(), trained.Model.Recipe.Optimizer, device);
+        // The rule does nothing here.
+        using var trainer = new Trainer(trained.Model.Create(), trained.Model.Loss(), new Sgd(learningRate: 1f), device);
         trainer.Load(trained.Path);
         var result = trainer.Evaluate(data);
         terminal.Line(string.Create(

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using DeepNative.Cli.Output;
 using DeepNative.Layers;
+using DeepNative.Recipes;
 using Spectre.Console;
 
 namespace DeepNative.Cli.Commands;
@@ -41,9 +42,12 @@ internal sealed class InspectCommand : Command
         table.AddEmptyRow();
         table.AddRow("total", "", "", Units.Count(summary.Parameters), Units.Count(summary.MultiplyAdds));
         terminal.Console.Write(table);
-        var recipe = entry.Recipe;
-        terminal.Line($"recipe: {recipe.Data}, {recipe.Epochs} epochs, batch {recipe.Batch}, {recipe.Optimizer}, "
-            + $"schedule {recipe.Schedule?.ToString() ?? "constant"} ({recipe.Source})");
+        foreach (var recipe in RecipeBook.For(entry.Name))
+        {
+            terminal.Line($"recipe {recipe.Name}: {recipe.Data}, {recipe.Epochs} epochs, batch {recipe.Batch}, {recipe.CreateOptimizer()}, "
+                + $"schedule {recipe.CreateSchedule()} ({recipe.Source})");
+        }
+
         return ExitCodes.Success;
     }
 }

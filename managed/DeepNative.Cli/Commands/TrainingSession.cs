@@ -2,16 +2,15 @@ using System.Globalization;
 using DeepNative.Cli.Output;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
-using DeepNative.Losses;
 using DeepNative.Models;
-using DeepNative.Optimizers;
+using DeepNative.Recipes;
 using DeepNative.Training;
 
 namespace DeepNative.Cli.Commands;
 
 /// <summary>One training from the data to the finished run folder.</summary>
 internal sealed class TrainingSession(
-    Terminal terminal, Device device, ModelEntry model, Optimizer optimizer, DatasetDescription description)
+    Terminal terminal, Device device, ModelEntry model, DatasetDescription description)
 {
     /// <summary>What is trained and how.</summary>
     public required RunConfiguration Configuration { get; init; }
@@ -34,6 +33,8 @@ internal sealed class TrainingSession(
     /// <summary>Whether progress is shown.</summary>
     public bool ShowProgress { get; init; }
 
+    private Recipe Recipe => Configuration.Recipe;
+
     /// <summary>Trains, tests, writes.</summary>
     /// <returns>The exit code.</returns>
     public int Train()
@@ -41,12 +42,12 @@ internal sealed class TrainingSession(
         using var interruption = new Interruption();
         terminal.Line($"{model.Name} on {description.Name}, {CommonOptions.Describe(device)}");
         var data = Datasets.Load(description, new DatasetCache(DataFolder), new LineProgress(terminal), interruption.Token);
-        using var trainer = new Trainer(model.Create(), new SoftmaxCrossEntropy(), optimizer, device, Configuration.Seed, new TrainerOptions
+        using var trainer = new Trainer(model.Create(), model.Loss(), Recipe.CreateOptimizer(), device, Configuration.Seed, new TrainerOptions
         {
-            Schedule = Schedules.Create(Configuration.ScheduleSetting, model.Recipe.Schedule, Configuration.Warmup),
-            Clipping = Clipping(Configuration),
-            AccumulationSteps = Math.Max(1, Configuration.Accumulate),
-            Averaging = Averaging(Configuration),
+            Schedule = Recipe.CreateSchedule(),
+            Clipping = Recipe.CreateClipping(),
+            AccumulationSteps = Recipe.Accumulate,
+            Averaging = Recipe.CreateAveraging(),
             Normalization = Normalization(data.Train),
             ModelName = model.Name,
         });
@@ -56,9 +57,9 @@ internal sealed class TrainingSession(
         run.Write(Configuration with { InputMean = Floats(data.Train.Mean), InputDeviation = Floats(data.Train.Std) });
         using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress);
         var fit = progress.Show(() => trainer.Fit(
-            data.Train, Configuration.Epochs, Configuration.Batch, progress: progress,
+            data.Train, Recipe.Epochs, Recipe.Batch, progress: progress,
             checkpoint: new CheckpointOptions(run.Checkpoint, CheckpointEvery),
-            validation: Validate || Schedules.NeedsValidation(Configuration.ScheduleSetting) ? data.Test : null, cancellation: interruption.Token));
+            validation: Validate || Schedules.NeedsValidation(Recipe.Schedule) ? data.Test : null, cancellation: interruption.Token));
         var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
@@ -70,25 +71,12 @@ internal sealed class TrainingSession(
         return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;
     }
 
-    /// <summary>How a run bounds its gradients.</summary>
-    /// <param name="run">The run.</param>
-    /// <returns>The rule, or null.</returns>
-    public static GradientClipping? Clipping(RunConfiguration run) =>
-        run.ClipNorm > 0f ? GradientClipping.ByNorm(run.ClipNorm) : run.ClipValue > 0f ? GradientClipping.ByValue(run.ClipValue) : null;
-
-    /// <summary>How a run averages its weights.</summary>
-    /// <param name="run">The run.</param>
-    /// <returns>The rule, or null.</returns>
-    /// <exception cref="UsageException">The decay is outside its range.</exception>
-    public static ExponentialAverage? Averaging(RunConfiguration run) =>
-        run.Ema > 0f ? OptimizerRules.Checked("--ema", () => new ExponentialAverage(run.Ema)) : null;
-
     private void Resume(Trainer trainer, RunFolder run, RunMetrics before)
     {
         trainer.Resume(run.Checkpoint);
         // One that was ended between its last epoch and the test still has something to do.
-        if (trainer.Epoch > Configuration.Epochs || (trainer.Epoch == Configuration.Epochs && before.Completed))
-            throw new UsageException($"the run '{run.Name}' has done {trainer.Epoch} epochs of {Configuration.Epochs}; --epochs asks for more");
+        if (trainer.Epoch > Recipe.Epochs || (trainer.Epoch == Recipe.Epochs && before.Completed))
+            throw new UsageException($"the run '{run.Name}' has done {trainer.Epoch} epochs of {Recipe.Epochs}; --epochs asks for more");
     }
 
     private static string Summary(FitResult fit, RunMetrics metrics)
@@ -106,7 +94,7 @@ internal sealed class TrainingSession(
         Model = model.Name,
         Device = device.Info.Name,
         Precision = Configuration.Precision,
-        Batch = Configuration.Batch,
+        Batch = Recipe.Batch,
         Steps = fit.Steps,
         Epochs = fit.Epochs,
         Seconds = fit.Seconds,

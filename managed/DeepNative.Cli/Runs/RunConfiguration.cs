@@ -1,3 +1,5 @@
+using DeepNative.Recipes;
+
 namespace DeepNative.Cli.Runs;
 
 /// <summary>config.json: everything that is needed to repeat a run, and where it ran.</summary>
@@ -6,50 +8,14 @@ internal sealed record RunConfiguration
     /// <summary>The registry's name of the model.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The name of the data set.</summary>
-    public required string Data { get; init; }
+    /// <summary>How it is trained: the recipe with what the command line changed.</summary>
+    public required Recipe Recipe { get; init; }
 
-    /// <summary>Passes over the training set.</summary>
-    public required int Epochs { get; init; }
-
-    /// <summary>Examples in a step.</summary>
-    public required int Batch { get; init; }
-
-    /// <summary>The update rule's name: "sgd".</summary>
-    public required string Optimizer { get; init; }
-
-    /// <summary>The rate that the schedule multiplies.</summary>
-    public required float LearningRate { get; init; }
-
-    /// <summary>Of the rules that have one.</summary>
-    public required float Momentum { get; init; }
-
-    /// <summary>The factor of the weights in the gradient.</summary>
-    public required float WeightDecay { get; init; }
-
-    /// <summary>The rule with all its numbers, as text.</summary>
+    /// <summary>The update rule with all its numbers, as text.</summary>
     public string OptimizerSettings { get; init; } = "";
 
     /// <summary>How the learning rate changes, in words.</summary>
-    public required string Schedule { get; init; }
-
-    /// <summary>The schedule as it was asked for; empty: the recipe's.</summary>
-    public string? ScheduleSetting { get; init; }
-
-    /// <summary>Steps of a linear rise of the rate; 0: none.</summary>
-    public int Warmup { get; init; }
-
-    /// <summary>The largest norm of all gradients together; 0: any.</summary>
-    public float ClipNorm { get; init; }
-
-    /// <summary>The largest size of one gradient; 0: any.</summary>
-    public float ClipValue { get; init; }
-
-    /// <summary>Batches whose gradients make one step; 0 as 1.</summary>
-    public int Accumulate { get; init; }
-
-    /// <summary>The decay of the weights' moving average; 0: there is none.</summary>
-    public float Ema { get; init; }
+    public string ScheduleSettings { get; init; } = "";
 
     /// <summary>The seed of initial weights, of the order of examples and of dropout.</summary>
     public required ulong Seed { get; init; }

@@ -30,7 +30,7 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
         var configuration = run.ReadConfiguration();
         var path = File.Exists(run.Weights) ? run.Weights : run.Checkpoint;
         if (!File.Exists(path)) throw new UsageException($"the run '{run.Name}' has no weights yet");
-        return new TrainedModel(path, ModelArgument.Find(configuration.Model), configuration.Data);
+        return new TrainedModel(path, ModelArgument.Find(configuration.Model), configuration.Recipe.Data);
     }
 
     private static TrainedModel OfFile(string path)
@@ -39,6 +39,6 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
         if (!file.Metadata.TryGetValue("model", out var name))
             throw new UsageException($"{path} does not say of which model it is; it was not written by deepnative");
         var model = ModelArgument.Find(name);
-        return new TrainedModel(path, model, model.Recipe.Data);
+        return new TrainedModel(path, model, model.Recipe?.Data ?? "");
     }
 }

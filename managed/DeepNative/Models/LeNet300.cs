@@ -1,5 +1,4 @@
 using DeepNative.Layers;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Models;
 
@@ -9,11 +8,6 @@ namespace DeepNative.Models;
 /// </summary>
 public static class LeNet300
 {
-    /// <summary>MNIST, normalised by the training set's mean and deviation; plain SGD.</summary>
-    public static Recipe Recipe { get; } = new(
-        "mnist", Epochs: 10, Batch: 100, new Sgd(learningRate: 0.1f), Schedule: null,
-        "sizes: LeCun et al. 1998; ReLU and numbers: this library's choice, as for mnistnet");
-
     /// <summary>Makes the layers: input (N, 1, 28, 28), output (N, 10) logits.</summary>
     /// <returns>The model.</returns>
     public static Sequential Create() => Create(new Shape(1, 28, 28), classes: 10);

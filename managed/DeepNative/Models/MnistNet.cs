@@ -1,5 +1,4 @@
 using DeepNative.Layers;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Models;
 
@@ -9,10 +8,6 @@ namespace DeepNative.Models;
 /// </summary>
 public static class MnistNet
 {
-    /// <summary>MNIST, normalised by the training set's mean and deviation; plain SGD, no momentum.</summary>
-    public static Recipe Recipe { get; } = new(
-        "mnist", Epochs: 10, Batch: 100, new Sgd(learningRate: 0.1f), Schedule: null, "lecture notes, PyTorch slide");
-
     /// <summary>Makes the layers: input (N, 1, 28, 28), output (N, 10) logits.</summary>
     /// <returns>The model.</returns>
     public static Sequential Create() => Create(new Shape(1, 28, 28), classes: 10);

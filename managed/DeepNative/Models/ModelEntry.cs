@@ -1,5 +1,6 @@
 using DeepNative.Layers;
 using DeepNative.Losses;
+using DeepNative.Recipes;
 
 namespace DeepNative.Models;
 
@@ -8,11 +9,13 @@ namespace DeepNative.Models;
 /// <param name="Factory">Makes the layers, without tensors yet, for an input shape and a number of classes.</param>
 /// <param name="InputShape">The usual shape of one input, without the batch axis.</param>
 /// <param name="Classes">The usual number of classes that it tells apart.</param>
-/// <param name="Recipe">How it is trained.</param>
-public sealed record ModelEntry(string Name, Func<Shape, int, Layer> Factory, Shape InputShape, int Classes, Recipe Recipe)
+public sealed record ModelEntry(string Name, Func<Shape, int, Layer> Factory, Shape InputShape, int Classes)
 {
     /// <summary>What training makes small; softmax cross-entropy unless said otherwise.</summary>
     public Func<Loss> Loss { get; init; } = static () => new SoftmaxCrossEntropy();
+
+    /// <summary>How it is usually trained: the first of <see cref="RecipeBook.For"/>; null where there is no recipe.</summary>
+    public Recipe? Recipe => RecipeBook.For(Name) is [var first, ..] ? first : null;
 
     /// <summary>Makes the layers, without tensors yet.</summary>
     /// <param name="options">Null: as the model's authors had it.</param>

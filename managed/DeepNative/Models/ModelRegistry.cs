@@ -7,11 +7,11 @@ public static class ModelRegistry
 {
     private static readonly ModelEntry[] _entries =
     [
-        new("lenet300", LeNet300.Create, new Shape(1, 28, 28), Classes: 10, LeNet300.Recipe),
-        new("mnistnet", MnistNet.Create, new Shape(1, 28, 28), Classes: 10, MnistNet.Recipe),
-        new("unet", UNet.Create, new Shape(1, 572, 572), Classes: 2, UNet.Recipe),
-        new("unet-padded", static (input, classes) => UNet.CreatePadded(input, classes), new Shape(1, 512, 512), Classes: 2, UNet.Recipe),
-        new("unet-small", UNet.CreateSmall, new Shape(1, 256, 256), Classes: 2, UNet.SmallRecipe),
+        new("lenet300", LeNet300.Create, new Shape(1, 28, 28), Classes: 10),
+        new("mnistnet", MnistNet.Create, new Shape(1, 28, 28), Classes: 10),
+        new("unet", UNet.Create, new Shape(1, 572, 572), Classes: 2),
+        new("unet-padded", static (input, classes) => UNet.CreatePadded(input, classes), new Shape(1, 512, 512), Classes: 2),
+        new("unet-small", UNet.CreateSmall, new Shape(1, 256, 256), Classes: 2),
     ];
 
     /// <summary>All models, by name.</summary>

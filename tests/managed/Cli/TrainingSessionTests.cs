@@ -5,7 +5,7 @@ using DeepNative.Cli.Output;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
 using DeepNative.Models;
-using DeepNative.Optimizers;
+using DeepNative.Recipes;
 using DeepNative.Serialization;
 using DeepNative.Tests.Data;
 
@@ -56,7 +56,7 @@ public class TrainingSessionTests
         Assert.That(metrics.Epochs.Select(epoch => epoch.Epoch), Is.EqualTo(new[] { 1, 2 }));
         Assert.That(metrics.TestError, Is.InRange(0, 1));
         var configuration = run.ReadConfiguration();
-        Assert.That((configuration.Model, configuration.Epochs, configuration.Batch, configuration.Seed), Is.EqualTo(("lenet300", 2, Batch, 7ul)));
+        Assert.That((configuration.Model, configuration.Recipe.Epochs, configuration.Recipe.Batch, configuration.Seed), Is.EqualTo(("lenet300", 2, Batch, 7ul)));
         Assert.That(configuration.InputMean, Has.Length.EqualTo(1));
 
         var measured = JsonDocument.Parse(json.ToString()).RootElement;
@@ -86,7 +86,7 @@ public class TrainingSessionTests
     public void Every_rule_trains_by_name([ValueSource(nameof(_rules))] string rule)
     {
         Assert.That(OptimizerRules.Names, Is.EqualTo(_rules));
-        Assert.That(Session("rule-" + rule, epochs: 1, change: run => run with { Optimizer = rule, Momentum = 0f }).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("rule-" + rule, epochs: 1, change: recipe => recipe with { Optimizer = rule, Momentum = 0f }).Train(), Is.EqualTo(ExitCodes.Success));
         Assert.That(RunFolder.Find("rule-" + rule)!.ReadMetrics().TrainLoss, Is.Positive);
     }
 
@@ -102,25 +102,18 @@ public class TrainingSessionTests
     [TestCase("plateau:factor=0.5,patience=2", "times 0.5 after 2 epochs without a better validation loss, threshold 0.0001, cooldown 0, minimum 0")]
     public void Schedules_are_read_from_text(string text, string schedule)
     {
-        Assert.That(Schedules.Create(text, LearningRateSchedule.Cosine(), warmup: 0).ToString(), Is.EqualTo(schedule));
-        Assert.That(Schedules.Create(text, null, warmup: 3).ToString(), Is.EqualTo("warm-up of 3 steps, then " + schedule));
+        Assert.That(Schedules.Create(text).ToString(), Is.EqualTo(schedule));
+        Assert.That(Schedules.Create(text, warmup: 3).ToString(), Is.EqualTo("warm-up of 3 steps, then " + schedule));
         Assert.That(Schedules.Forms, Does.Contain(text.Split(':')[0]));
         Assert.That(Schedules.NeedsValidation(text), Is.EqualTo(text.StartsWith("plateau", StringComparison.Ordinal)));
     }
 
     [Test]
-    public void Without_a_schedule_there_is_the_recipes()
-    {
-        Assert.That(Schedules.Create(null, LearningRateSchedule.Cosine(), warmup: 0).ToString(), Is.EqualTo("cosine to 0"));
-        Assert.That(Schedules.Create("", null, warmup: 0).ToString(), Is.EqualTo("constant"));
-    }
-
-    [Test]
     public void A_run_with_every_option_resumes_to_the_same_weights()
     {
-        static RunConfiguration Change(RunConfiguration run) => run with
+        static Recipe Change(Recipe recipe) => recipe with
         {
-            ScheduleSetting = "plateau:factor=0.5,patience=0",
+            Schedule = "plateau:factor=0.5,patience=0",
             Warmup = 2,
             ClipNorm = 0.5f,
             Accumulate = 3,
@@ -132,9 +125,9 @@ public class TrainingSessionTests
         Assert.That(Weights("options-parts"), Is.EqualTo(Weights("options")));
         Assert.That(Session("plain", epochs: 3).Train(), Is.EqualTo(ExitCodes.Success));
         Assert.That(Weights("plain"), Is.Not.EqualTo(Weights("options")));
-        var configuration = RunFolder.Find("options")!.ReadConfiguration();
+        var recipe = RunFolder.Find("options")!.ReadConfiguration().Recipe;
         Assert.That(
-            (configuration.ScheduleSetting, configuration.Warmup, configuration.ClipNorm, configuration.Accumulate, configuration.Ema),
+            (recipe.Schedule, recipe.Warmup, recipe.ClipNorm, recipe.Accumulate, recipe.Ema),
             Is.EqualTo(("plateau:factor=0.5,patience=0", 2, 0.5f, 3, 0.6f)));
     }
 
@@ -304,23 +297,28 @@ public class TrainingSessionTests
     }
 
     private TrainingSession Session(
-        string? name, int epochs, bool resume = false, StringWriter? json = null, Func<RunConfiguration, RunConfiguration>? change = null)
+        string? name, int epochs, bool resume = false, StringWriter? json = null, Func<Recipe, Recipe>? change = null)
     {
         var model = ModelRegistry.Get("lenet300");
         var terminal = json is null
             ? new Terminal(new StringWriter(), new StringWriter())
             : new Terminal(json, new StringWriter(), "-");
+        var recipe = new Recipe
+        {
+            Name = "test",
+            Models = [model.Name],
+            Data = _data.Name,
+            Source = "test",
+            Epochs = epochs,
+            Batch = Batch,
+            Optimizer = "sgd",
+            LearningRate = 0.05f,
+            Momentum = 0.9f,
+        };
         var configuration = new RunConfiguration
         {
             Model = model.Name,
-            Data = _data.Name,
-            Epochs = epochs,
-            Batch = Batch,
-            Optimizer = OptimizerRules.Sgd,
-            LearningRate = 0.05f,
-            Momentum = 0.9f,
-            WeightDecay = 0f,
-            Schedule = "constant",
+            Recipe = change?.Invoke(recipe) ?? recipe,
             Seed = 7,
             Precision = Precisions.Float32,
             Version = "test",
@@ -328,8 +326,7 @@ public class TrainingSessionTests
             OperatingSystem = "test",
             Started = DateTime.UtcNow,
         };
-        if (change is not null) configuration = change(configuration);
-        return new TrainingSession(terminal, _device, model, OptimizerRules.Create(configuration, model.Recipe.Optimizer), _data)
+        return new TrainingSession(terminal, _device, model, _data)
         {
             Configuration = configuration,
             RunName = name,

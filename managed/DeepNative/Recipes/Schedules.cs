@@ -1,10 +1,10 @@
 using System.Globalization;
 using DeepNative.Optimizers;
 
-namespace DeepNative.Cli.Runs;
+namespace DeepNative.Recipes;
 
 /// <summary>Learning-rate schedules as text: "cosine", "step:epochs=30,factor=0.1".</summary>
-internal static class Schedules
+public static class Schedules
 {
     private static readonly Kind[] _kinds =
     [
@@ -34,14 +34,13 @@ internal static class Schedules
     public static bool NeedsValidation(string? setting) => setting?.Split(':')[0] == PlateauName;
 
     /// <summary>Makes a schedule.</summary>
-    /// <param name="setting">Its text; null or empty: the recipe's.</param>
-    /// <param name="recipe">The schedule of the model's recipe; null: constant.</param>
+    /// <param name="setting">Its text; empty: constant.</param>
     /// <param name="warmup">Steps of a linear rise before; 0: none.</param>
     /// <returns>The schedule.</returns>
-    /// <exception cref="UsageException">There is no such schedule or number, or a number is outside its range.</exception>
-    public static LearningRateSchedule Create(string? setting, LearningRateSchedule? recipe, int warmup)
+    /// <exception cref="RecipeException">There is no such schedule or number, or a number is outside its range.</exception>
+    public static LearningRateSchedule Create(string setting, int warmup = 0)
     {
-        var schedule = string.IsNullOrEmpty(setting) ? recipe ?? LearningRateSchedule.Constant : Parse(setting);
+        var schedule = string.IsNullOrEmpty(setting) ? LearningRateSchedule.Constant : Parse(setting);
         return warmup > 0 ? LearningRateSchedule.Warmup(warmup, schedule) : schedule;
     }
 
@@ -49,10 +48,10 @@ internal static class Schedules
     {
         var parts = setting.Split(':', 2);
         var kind = Array.Find(_kinds, known => known.Name == parts[0])
-            ?? throw new UsageException($"there is no schedule '{parts[0]}'; known are {string.Join(", ", _kinds.Select(known => known.Name))}");
+            ?? throw new RecipeException($"there is no schedule '{parts[0]}'; known are {string.Join(", ", _kinds.Select(known => known.Name))}");
         var numbers = new Numbers(kind);
         if (parts.Length == 2) numbers.Read(parts[1]);
-        return OptimizerRules.Checked($"--schedule {setting}", () => kind.Create(numbers));
+        return RecipeException.Checked($"schedule {setting}", () => kind.Create(numbers));
     }
 
     /// <summary>One kind of schedule; its settings with what they are where nothing is said.</summary>
@@ -90,7 +89,7 @@ internal static class Schedules
             {
                 var parts = setting.Split('=', 2);
                 if (parts.Length < 2 || !_texts.ContainsKey(parts[0]))
-                    throw new UsageException($"schedule {_kind.Name} has no setting '{setting}'; it is written {_kind.Form}");
+                    throw new RecipeException($"schedule {_kind.Name} has no setting '{setting}'; it is written {_kind.Form}");
                 _texts[parts[0]] = parts[1];
             }
         }
@@ -99,9 +98,9 @@ internal static class Schedules
             int.TryParse(text, CultureInfo.InvariantCulture, out var value) ? value : throw Wrong(name, "a whole number");
 
         private string Text(string name) =>
-            _texts[name] ?? throw new UsageException($"schedule {_kind.Name} needs {name}; it is written {_kind.Form}");
+            _texts[name] ?? throw new RecipeException($"schedule {_kind.Name} needs {name}; it is written {_kind.Form}");
 
-        private UsageException Wrong(string name, string expected) =>
+        private RecipeException Wrong(string name, string expected) =>
             new($"schedule {_kind.Name}: {name} is '{_texts[name]}', expected {expected}");
     }
 }
