@@ -45,7 +45,7 @@ internal sealed class BenchCommand : Command
     private readonly Option<ulong?> _seed = CommonOptions.Seed();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
-    private readonly Option<string> _precision = CommonOptions.Precision();
+    private readonly Option<string?> _precision = CommonOptions.Precision();
     private readonly Option<string?> _json = CommonOptions.Json();
 
     /// <summary>Creates the command.</summary>
@@ -95,7 +95,7 @@ internal sealed class BenchCommand : Command
             Command = Name,
             Model = model.Name,
             Device = device.Info.Name,
-            Precision = parsed.GetValue(_precision),
+            Precision = parsed.GetValue(_precision) ?? Precisions.Float32,
             Batch = batch,
             Steps = times.Length,
             Seconds = seconds,

@@ -47,13 +47,10 @@ internal static class CommonOptions
         Number<ulong>("--seed", "Decides initial weights, the order of examples and dropout. Default: 1", zero: true);
 
     /// <summary>What to compute in.</summary>
-    public static Option<string> Precision()
+    /// <param name="usual">What counts where nothing is said, for the description.</param>
+    public static Option<string?> Precision(string usual = Precisions.Float32)
     {
-        var option = new Option<string>("--precision")
-        {
-            Description = "What to compute in",
-            DefaultValueFactory = _ => Precisions.Float32,
-        };
+        var option = new Option<string?>("--precision") { Description = $"What to compute in. Default: {usual}" };
         return option.AcceptOnlyFromAmong(Precisions.Float32);
     }
 

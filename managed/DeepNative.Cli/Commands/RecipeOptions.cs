@@ -41,6 +41,7 @@ internal sealed class RecipeOptions
         Add(
             Number<float>("--ema", "Average the weights, keeping this part of the average in every step, and test and save the average"),
             recipe => recipe.Ema, (recipe, decay) => recipe with { Ema = decay });
+        Add(CommonOptions.Precision("the recipe's"), recipe => recipe.Precision, (recipe, precision) => recipe with { Precision = precision });
     }
 
     /// <summary>All options.</summary>

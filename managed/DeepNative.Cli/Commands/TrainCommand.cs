@@ -33,7 +33,6 @@ internal sealed class TrainCommand : Command
     private readonly Option<bool> _noProgress = new("--no-progress") { Description = "Print the result alone" };
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
-    private readonly Option<string> _precision = CommonOptions.Precision();
     private readonly Option<string?> _json = CommonOptions.Json();
 
     /// <summary>Creates the command.</summary>
@@ -44,7 +43,7 @@ internal sealed class TrainCommand : Command
     {
         Arguments.Add(_model);
         foreach (var option in (Option[])
-            [_recipe, .. _changes.All, _seed, _folder, _name, _resume, _checkpointEvery, _validate, _noProgress, _device, _threads, _precision, _json])
+            [_recipe, .. _changes.All, _seed, _folder, _name, _resume, _checkpointEvery, _validate, _noProgress, _device, _threads, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
@@ -104,7 +103,6 @@ internal sealed class TrainCommand : Command
             Model = model.Name,
             Recipe = _changes.Apply(parsed, FindRecipe(parsed, model)),
             Seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed,
-            Precision = parsed.GetValue(_precision)!,
             Version = Measurement.BuildVersion,
             Framework = RuntimeInformation.FrameworkDescription,
             OperatingSystem = RuntimeInformation.OSDescription,

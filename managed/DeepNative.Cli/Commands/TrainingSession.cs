@@ -93,7 +93,7 @@ internal sealed class TrainingSession(
         Command = "train",
         Model = model.Name,
         Device = device.Info.Name,
-        Precision = Configuration.Precision,
+        Precision = Recipe.Precision,
         Batch = Recipe.Batch,
         Steps = fit.Steps,
         Epochs = fit.Epochs,

@@ -20,9 +20,6 @@ internal sealed record RunConfiguration
     /// <summary>The seed of initial weights, of the order of examples and of dropout.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>What is computed in: "f32".</summary>
-    public required string Precision { get; init; }
-
     /// <summary>Mean per channel that was subtracted from the inputs, where pixels are 0 to 1.</summary>
     public float[] InputMean { get; init; } = [];
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using DeepNative.Layers;
 using DeepNative.Operators;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Models;
 
@@ -87,15 +86,6 @@ public sealed class UNet : Layer
             return new Sequential([.. layers]);
         }
     }
-
-    /// <summary>ISBI 2012 with the paper's optimiser: SGD with momentum 0.99, one tile a step.</summary>
-    public static Recipe Recipe { get; } = new(
-        "isbi2012", Epochs: 100, Batch: 1, new Sgd(learningRate: 1e-3f, momentum: 0.99f), Schedule: null,
-        "Ronneberger et al. 2015; rate and epochs: this library's choice");
-
-    /// <summary>The small net's: Adam, batches of windows.</summary>
-    public static Recipe SmallRecipe { get; } = new(
-        "isbi2012", Epochs: 60, Batch: 4, new Adam(learningRate: 1e-3f), Schedule: null, "this library's choice");
 
     /// <summary>The paper's net, of unpadded convolutions: (N, C, 572, 572) becomes (N, classes, 388, 388).</summary>
     /// <param name="input">(C, H, W); H and W at least 188 and 12 beyond a multiple of 16, or else a pooling would drop a row.</param>

@@ -320,7 +320,6 @@ public class TrainingSessionTests
             Model = model.Name,
             Recipe = change?.Invoke(recipe) ?? recipe,
             Seed = 7,
-            Precision = Precisions.Float32,
             Version = "test",
             Framework = "test",
             OperatingSystem = "test",
