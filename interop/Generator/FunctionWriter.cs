@@ -8,7 +8,7 @@ namespace DeepNative.Generator;
 internal sealed class FunctionWriter(Header header, StringBuilder file)
 {
     // Buffers of these are not used after the call returns, so that a span may be pinned for the call alone.
-    private static readonly HashSet<string> _synchronous = ["dn_tensor_write", "dn_tensor_read"];
+    private static readonly HashSet<string> _synchronous = ["dn_tensor_write", "dn_tensor_read", "dn_image_probe", "dn_image_decode", "dn_image_encode_png"];
 
     // A few instructions each, neither blocking nor calling back: safe without a transition of the garbage collector.
     private static readonly HashSet<string> _leaf = ["dn_abi_version", "dn_version"];
@@ -31,6 +31,8 @@ internal sealed class FunctionWriter(Header header, StringBuilder file)
         }
         file.Append("}\n");
     }
+
+    private static bool IsBytes(string name) => name == "bytes" || name.EndsWith("_bytes", StringComparison.Ordinal);
 
     private bool IsHandle(CType type) => header.Handles.Contains(type.Name);
 
@@ -141,7 +143,7 @@ internal sealed class FunctionWriter(Header header, StringBuilder file)
             AddSpan($"ReadOnlySpan<{element}>", element, Names.Camel(next.Name), lengthFirst: true);
             return 1;
         }
-        if (type is { Name: "void", Pointers: 1 } && next is { Name: "bytes", Type.Name: "int64_t" } && _synchronous.Contains(function.Name))
+        if (type is { Name: "void", Pointers: 1 } && next?.Type is { Name: "int64_t", Pointers: 0 } && IsBytes(next.Name) && _synchronous.Contains(function.Name))
         {
             AddSpan(type.IsConst ? "ReadOnlySpan<byte>" : "Span<byte>", "byte", name, lengthFirst: false);
             return 1;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DeepNative.Cli.Commands;
+using DeepNative.Data;
 using DeepNative.Recipes;
 using DeepNative.Training;
 
@@ -65,7 +66,7 @@ internal static class App
     {
         var debug = Environment.GetEnvironmentVariable(DebugVariable) is "1";
         var expected = exception is UsageException or RecipeException or DeepNativeException or NativeLibraryException or TrainingDivergedException
-            or IOException or UnauthorizedAccessException or InvalidDataException or OperationCanceledException;
+            or IOException or UnauthorizedAccessException or InvalidDataException or PictureException or OperationCanceledException;
         error.WriteLine(
             debug ? $"deepnative: {exception}"
             : expected ? $"deepnative: {exception.Message}"

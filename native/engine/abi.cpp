@@ -1,6 +1,7 @@
 // The exported functions: null checks, struct sizes, and the way to the classes behind them.
 #include <cstring>
 
+#include "engine/checked.h"
 #include "engine/compiled.h"
 #include "engine/device_registry.h"
 
@@ -25,23 +26,10 @@ struct dn_report {
 
 namespace {
 
+using dn::checked;
+using dn::checked_struct;
 using dn::guard;
 using dn::require;
-
-template <typename T>
-T& checked(T* pointer, const char* name) {
-  require(pointer != nullptr, name, " is null");
-  return *pointer;
-}
-
-// A struct of the caller's, whose size says which version of it the caller knows.
-template <typename T>
-T& checked_struct(T* pointer, const char* name) {
-  checked(pointer, name);
-  require(pointer->struct_size == (int32_t)sizeof(T), name, "->struct_size is ",
-          pointer->struct_size, ", expected ", sizeof(T));
-  return *pointer;
-}
 
 dn::Tensor& tensor_of(dn_tensor* handle, const char* name = "tensor") {
   return *checked(handle, name).tensor;

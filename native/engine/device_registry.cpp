@@ -8,6 +8,9 @@
 #include <filesystem>
 #include <mutex>
 
+#include "engine/image.h"
+#include "engine/library_folder.h"
+
 namespace dn {
 
 namespace {
@@ -28,14 +31,6 @@ struct Entry {
 void copy_text(char* destination, size_t size, const std::string& source) {
   std::strncpy(destination, source.c_str(), size - 1);
   destination[size - 1] = 0;
-}
-
-fs::path own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&dn_version), &info) == 0 || !info.dli_fname) return {};
-  std::error_code ignored;
-  const fs::path path = fs::canonical(info.dli_fname, ignored);
-  return path.empty() ? fs::path(info.dli_fname).parent_path() : path.parent_path();
 }
 
 // GNU OpenMP reads its settings when it is loaded, with the first device that uses it. By default
@@ -87,11 +82,12 @@ const std::vector<Entry>& all_entries() {
     std::vector<Entry> found;
     std::vector<fs::path> files;
     std::error_code ignored;
-    for (const auto& file : fs::directory_iterator(own_folder(), ignored))
+    for (const auto& file : fs::directory_iterator(library_folder(), ignored))
       files.push_back(file.path());
     std::ranges::sort(files);
     for (const fs::path& path : files) {
       const std::string name = path.filename().string();
+      if (name == text("lib", kImageLibrary, kSuffix)) continue;
       if (name.starts_with(kPrefix) && name.ends_with(kSuffix))
         load(path,
              name.substr(std::strlen(kPrefix),
@@ -137,8 +133,9 @@ std::shared_ptr<Device> open_device(const std::string& name, const dn_device_opt
     return entry.plugin->open(entry.index, options);
   }
   fail(DN_NOT_FOUND, "there is no device '", name, "'; known: ",
-       known.empty() ? text("none (no ", kPrefix, "*", kSuffix, " in ", own_folder().string(), ")")
-                     : known);
+       known.empty()
+           ? text("none (no ", kPrefix, "*", kSuffix, " in ", library_folder().string(), ")")
+           : known);
 }
 
 }  // namespace dn

@@ -48,7 +48,8 @@ typedef enum dn_status {
   DN_VENDOR_ERROR = 7,     /* oneDNN, CUDA, cuBLAS or cuDNN reported a failure */
   DN_INTERNAL = 8,         /* a defect of the engine */
   DN_BUSY = 9,             /* the program is running on another thread */
-  DN_NOT_FOUND = 10        /* no device of that name */
+  DN_NOT_FOUND = 10,       /* no device of that name */
+  DN_INVALID_DATA = 11     /* bytes from outside, such as a picture, that are damaged or beyond a limit */
 } dn_status;
 
 /* The version of this interface that the library was built with (DN_ABI_VERSION). */
@@ -758,6 +759,88 @@ DN_API dn_status dn_program_report(dn_program* program, dn_report** report);
 DN_API dn_status dn_report_get_summary(dn_report* report, dn_report_summary* summary);
 DN_API dn_status dn_report_get_entry(dn_report* report, int32_t index, dn_report_entry* entry);
 DN_API void dn_report_release(dn_report* report);
+
+/* ---- pictures ----------------------------------------------------------------------------- */
+
+/* JPEG (all that libjpeg-turbo reads), PNG, and PNM (P1 to P6: PBM, PGM, PPM) in memory, told by their
+ * content. They live in a library of their own, libdeepnative_image, which is loaded with the first picture:
+ * where it or one of the libraries under it is missing, these functions return DN_UNSUPPORTED and say what.
+ * A picture that is damaged, truncated, beyond the limits or of another kind is DN_INVALID_DATA. */
+
+typedef enum dn_image_format {
+  DN_IMAGE_JPEG = 1,
+  DN_IMAGE_PNG = 2,
+  DN_IMAGE_PNM = 3
+} dn_image_format;
+
+/* What is refused from the header, before memory is taken. 0: the default of that field. */
+typedef struct dn_image_limits {
+  int32_t struct_size;
+  int32_t max_scans;  /* passes of a progressive JPEG; default 100 */
+  int64_t max_pixels; /* width * height; default 2^27 */
+  int64_t max_bytes;  /* of the file; default 2^28 */
+} dn_image_limits;
+
+typedef struct dn_image_info {
+  int32_t struct_size;
+  int32_t format;      /* dn_image_format */
+  int32_t width;       /* of the upright picture: after `orientation` */
+  int32_t height;
+  int32_t channels;    /* 1: grey, 3: colour (palettes and CMYK too); opacity does not count */
+  int32_t bit_depth;   /* of a value in the file: 1 .. 16; of a palette's numbers 1 .. 8 */
+  int32_t indexed;     /* 1: the pixels are numbers of a palette's colours */
+  int32_t alpha;       /* 1: it has opacity */
+  int32_t animated;    /* 1: an animated PNG, of which the still picture is decoded */
+  int32_t orientation; /* EXIF's, 1 .. 8: how the stored picture has to be turned; 1: not at all */
+} dn_image_info;
+
+typedef enum dn_image_values {
+  /* 0 is black, 255 white. 16 bits are scaled to 8, fewer bits to 0 .. 255. Opacity and a transparent colour:
+   * laid on white. Grey is repeated; colour becomes grey by 0.299 R + 0.587 G + 0.114 B. CMYK and YCCK are
+   * converted as inks without a profile, R = C * K / 255 of Adobe's inverted values. Profiles and gamma are
+   * ignored. */
+  DN_IMAGE_COLORS = 1,
+  /* As they are stored, for masks whose values are classes: a palette's numbers, greys of up to 8 bits
+   * unscaled. One channel; of PNG and PNM alone. */
+  DN_IMAGE_INDICES = 2
+} dn_image_values;
+
+typedef enum dn_image_filter {
+  DN_IMAGE_TRIANGLE = 1, /* bilinear, widened by the factor when it shrinks, so that all pixels count */
+  DN_IMAGE_NEAREST = 2   /* the pixel at the centre */
+} dn_image_filter;
+
+/* The crop of the upright picture, resampled to width x height as if nothing lay around it, then mirrored. */
+typedef struct dn_image_request {
+  int32_t struct_size;
+  int32_t channels;    /* 1 or 3 */
+  int32_t values;      /* dn_image_values */
+  int32_t filter;      /* dn_image_filter; indices: DN_IMAGE_NEAREST */
+  int32_t mirror;      /* 1: left to right */
+  int32_t width;       /* of the result, 1 .. 65535; width and height 0: the crop's */
+  int32_t height;
+  int32_t crop_x;      /* inside the picture */
+  int32_t crop_y;
+  int32_t crop_width;  /* crop_width and crop_height 0: the whole picture */
+  int32_t crop_height;
+  int32_t reserved;
+} dn_image_request;
+
+/* Reads the headers and follows the structure to its end, so that a file that was cut off is refused, without
+ * decoding pixels. `info` out. */
+DN_API dn_status dn_image_probe(const void* data, int64_t bytes, const dn_image_limits* limits,
+                                dn_image_info* info);
+
+/* Decodes into u8 planes (channels, height, width), row-major; `plane_bytes` must be their size. What is read is
+ * checked: rows below the crop are not. Large JPEGs that shrink to less than half are decoded at 1/2, 1/4 or 1/8
+ * of their size. A thread keeps up to 16 MiB of work space for its next picture. */
+DN_API dn_status dn_image_decode(const void* data, int64_t bytes, const dn_image_limits* limits,
+                                 const dn_image_request* request, void* planes, int64_t plane_bytes);
+
+/* Writes u8 planes (channels, height, width), 1 or 3 channels, as a PNG of 8 bits a value. `png_bytes` is the
+ * room at `png`; planes of n bytes and h rows never need more than n + n / 100 + 16 h + 4096. `written` out. */
+DN_API dn_status dn_image_encode_png(const void* planes, int64_t plane_bytes, int32_t channels, int32_t height,
+                                     int32_t width, void* png, int64_t png_bytes, int64_t* written);
 
 #ifdef __cplusplus
 }

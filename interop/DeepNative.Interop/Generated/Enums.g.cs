@@ -317,3 +317,33 @@ internal enum RecurrentCell
     Lstm = 3,
     Gru = 4,
 }
+
+/// <summary>The values of <c>dn_image_format</c>.</summary>
+internal enum ImageFormat
+{
+    Jpeg = 1,
+    Png = 2,
+    Pnm = 3,
+}
+
+/// <summary>The values of <c>dn_image_values</c>.</summary>
+internal enum ImageValues
+{
+    /// <summary>0 is black, 255 white. 16 bits are scaled to 8, fewer bits to 0 .. 255. Opacity and a transparent colour:
+    /// laid on white. Grey is repeated; colour becomes grey by 0.299 R + 0.587 G + 0.114 B. CMYK and YCCK are
+    /// converted as inks without a profile, R = C * K / 255 of Adobe's inverted values. Profiles and gamma are
+    /// ignored.</summary>
+    Colors = 1,
+    /// <summary>As they are stored, for masks whose values are classes: a palette's numbers, greys of up to 8 bits
+    /// unscaled. One channel; of PNG and PNM alone.</summary>
+    Indices = 2,
+}
+
+/// <summary>The values of <c>dn_image_filter</c>.</summary>
+internal enum ImageFilter
+{
+    /// <summary>Bilinear, widened by the factor when it shrinks, so that all pixels count.</summary>
+    Triangle = 1,
+    /// <summary>The pixel at the centre.</summary>
+    Nearest = 2,
+}

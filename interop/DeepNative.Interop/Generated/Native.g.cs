@@ -363,4 +363,47 @@ internal static unsafe partial class Native
     /// <summary>What was compiled and, if profiled, how long it took. A snapshot.</summary>
     [LibraryImport(Library)]
     internal static partial void dn_report_release(nint report);
+
+    [LibraryImport(Library)]
+    private static partial Status dn_image_probe(void* data, long bytes, ImageLimits* limits, ImageInfo* info);
+
+    /// <summary>Reads the headers and follows the structure to its end, so that a file that was cut off is refused, without
+    /// decoding pixels. <c>info</c> out.</summary>
+    internal static ImageInfo ImageProbe(ReadOnlySpan<byte> data, in ImageLimits limits)
+    {
+        var result = new ImageInfo();
+        fixed (byte* dataPointer = data)
+        fixed (ImageLimits* limitsPointer = &limits)
+            Status.Check(dn_image_probe(dataPointer, data.Length, limitsPointer, &result));
+        return result;
+    }
+
+    [LibraryImport(Library)]
+    private static partial Status dn_image_decode(void* data, long bytes, ImageLimits* limits, ImageRequest* request, void* planes, long planeBytes);
+
+    /// <summary>Decodes into u8 planes (channels, height, width), row-major; <c>plane_bytes</c> must be their size. What is read is
+    /// checked: rows below the crop are not. Large JPEGs that shrink to less than half are decoded at 1/2, 1/4 or 1/8
+    /// of their size. A thread keeps up to 16 MiB of work space for its next picture.</summary>
+    internal static void ImageDecode(ReadOnlySpan<byte> data, in ImageLimits limits, in ImageRequest request, Span<byte> planes)
+    {
+        fixed (byte* dataPointer = data)
+        fixed (ImageLimits* limitsPointer = &limits)
+        fixed (ImageRequest* requestPointer = &request)
+        fixed (byte* planesPointer = planes)
+            Status.Check(dn_image_decode(dataPointer, data.Length, limitsPointer, requestPointer, planesPointer, planes.Length));
+    }
+
+    [LibraryImport(Library)]
+    private static partial Status dn_image_encode_png(void* planes, long planeBytes, int channels, int height, int width, void* png, long pngBytes, long* written);
+
+    /// <summary>Writes u8 planes (channels, height, width), 1 or 3 channels, as a PNG of 8 bits a value. <c>png_bytes</c> is the
+    /// room at <c>png</c>; planes of n bytes and h rows never need more than n + n / 100 + 16 h + 4096. <c>written</c> out.</summary>
+    internal static long ImageEncodePng(ReadOnlySpan<byte> planes, int channels, int height, int width, Span<byte> png)
+    {
+        long result;
+        fixed (byte* planesPointer = planes)
+        fixed (byte* pngPointer = png)
+            Status.Check(dn_image_encode_png(planesPointer, planes.Length, channels, height, width, pngPointer, png.Length, &result));
+        return result;
+    }
 }

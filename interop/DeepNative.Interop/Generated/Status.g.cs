@@ -30,4 +30,6 @@ public enum Status
     Busy = 9,
     /// <summary>No device of that name.</summary>
     NotFound = 10,
+    /// <summary>Bytes from outside, such as a picture, that are damaged or beyond a limit.</summary>
+    InvalidData = 11,
 }

@@ -655,6 +655,77 @@ internal struct ReportEntry
     public ReportEntry() => StructSize = Unsafe.SizeOf<ReportEntry>();
 }
 
+/// <summary>What is refused from the header, before memory is taken. 0: the default of that field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ImageLimits
+{
+    public int StructSize;
+    /// <summary>Passes of a progressive JPEG; default 100.</summary>
+    public int MaxScans;
+    /// <summary>width * height; default 2^27.</summary>
+    public long MaxPixels;
+    /// <summary>Of the file; default 2^28.</summary>
+    public long MaxBytes;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public ImageLimits() => StructSize = Unsafe.SizeOf<ImageLimits>();
+}
+
+/// <summary>See <c>dn_image_info</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ImageInfo
+{
+    public int StructSize;
+    /// <summary>dn_image_format.</summary>
+    public ImageFormat Format;
+    /// <summary>Of the upright picture: after <c>orientation</c>.</summary>
+    public int Width;
+    public int Height;
+    /// <summary>1: grey, 3: colour (palettes and CMYK too); opacity does not count.</summary>
+    public int Channels;
+    /// <summary>Of a value in the file: 1 .. 16; of a palette's numbers 1 .. 8.</summary>
+    public int BitDepth;
+    /// <summary>1: the pixels are numbers of a palette's colours.</summary>
+    public int Indexed;
+    /// <summary>1: it has opacity.</summary>
+    public int Alpha;
+    /// <summary>1: an animated PNG, of which the still picture is decoded.</summary>
+    public int Animated;
+    /// <summary>EXIF's, 1 .. 8: how the stored picture has to be turned; 1: not at all.</summary>
+    public int Orientation;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public ImageInfo() => StructSize = Unsafe.SizeOf<ImageInfo>();
+}
+
+/// <summary>The crop of the upright picture, resampled to width x height as if nothing lay around it, then mirrored.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ImageRequest
+{
+    public int StructSize;
+    /// <summary>1 or 3.</summary>
+    public int Channels;
+    /// <summary>dn_image_values.</summary>
+    public ImageValues Values;
+    /// <summary>dn_image_filter; indices: DN_IMAGE_NEAREST.</summary>
+    public ImageFilter Filter;
+    /// <summary>1: left to right.</summary>
+    public int Mirror;
+    /// <summary>Of the result, 1 .. 65535; width and height 0: the crop's.</summary>
+    public int Width;
+    public int Height;
+    /// <summary>Inside the picture.</summary>
+    public int CropX;
+    public int CropY;
+    /// <summary>crop_width and crop_height 0: the whole picture.</summary>
+    public int CropWidth;
+    public int CropHeight;
+    public int Reserved;
+
+    /// <summary>All zero but the struct's size.</summary>
+    public ImageRequest() => StructSize = Unsafe.SizeOf<ImageRequest>();
+}
+
 /// <summary>Zero-terminated UTF-8 text in place.</summary>
 [InlineArray(32)]
 internal struct Utf8Text32

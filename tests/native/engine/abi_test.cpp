@@ -29,6 +29,16 @@ TEST(Abi, NullIsRefusedEverywhere) {
   dn_report* report = nullptr;
   int32_t number = 0;
   float data[1] = {};
+  dn_image_limits limits{};
+  limits.struct_size = sizeof limits;
+  dn_image_info image{};
+  image.struct_size = sizeof image;
+  dn_image_request request{};
+  request.struct_size = sizeof request;
+  request.channels = 1;
+  request.values = DN_IMAGE_COLORS;
+  request.filter = DN_IMAGE_TRIANGLE;
+  int64_t written = 0;
   const dn_status statuses[] = {dn_device_count(nullptr),
                                 dn_device_describe(0, nullptr),
                                 dn_device_open(nullptr, nullptr, &device),
@@ -60,7 +70,17 @@ TEST(Abi, NullIsRefusedEverywhere) {
                                 dn_program_profile(nullptr, 1),
                                 dn_program_report(nullptr, &report),
                                 dn_report_get_summary(nullptr, &summary),
-                                dn_report_get_entry(nullptr, 0, &entry)};
+                                dn_report_get_entry(nullptr, 0, &entry),
+                                dn_image_probe(nullptr, 4, &limits, &image),
+                                dn_image_probe(data, 4, nullptr, &image),
+                                dn_image_probe(data, 4, &limits, nullptr),
+                                dn_image_decode(nullptr, 4, &limits, &request, data, 4),
+                                dn_image_decode(data, 4, nullptr, &request, data, 4),
+                                dn_image_decode(data, 4, &limits, nullptr, data, 4),
+                                dn_image_decode(data, 4, &limits, &request, nullptr, 4),
+                                dn_image_encode_png(nullptr, 4, 1, 2, 2, data, 4, &written),
+                                dn_image_encode_png(data, 4, 1, 2, 2, nullptr, 4, &written),
+                                dn_image_encode_png(data, 4, 1, 2, 2, data, 4, nullptr)};
   for (dn_status status : statuses) EXPECT_EQ(status, DN_INVALID_ARGUMENT);
   EXPECT_EQ(tensor, nullptr);
   dn_device_release(nullptr);
