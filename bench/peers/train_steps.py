@@ -8,10 +8,10 @@ import math
 import time
 
 import torch
-import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import peer
+import nets
 from nets import NETS
 
 WARMUP_STEPS, WARMUP_SECONDS = 3, 0.5    # both are reached
@@ -39,7 +39,7 @@ def main():
     def train():
         optimizer.zero_grad(set_to_none=True)
         with run.autocast():
-            loss = F.cross_entropy(run.model(images), labels)
+            loss = nets.loss(run.model(images), labels)
         loss.backward()
         optimizer.step()
         return loss.detach()
