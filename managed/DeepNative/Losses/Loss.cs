@@ -41,6 +41,12 @@ public abstract class Loss
     /// <returns>A float32 value of shape (), or null.</returns>
     public virtual Value? CountErrors(Value output, Value target) => null;
 
+    /// <summary>What evaluation counts classes by: error, top-5 error, confusion matrix, intersection over union.</summary>
+    /// <param name="output">The model's output.</param>
+    /// <param name="target">The targets.</param>
+    /// <returns>Scores of classes and labels; null where targets are not classes, and <see cref="CountErrors"/> alone counts.</returns>
+    public virtual ClassComparison? Compare(Value output, Value target) => null;
+
     /// <summary>The number of classes that the output tells apart; null where targets are not classes.</summary>
     /// <param name="output">The shape of a batch of outputs.</param>
     /// <returns>The number, or null.</returns>

@@ -30,6 +30,9 @@ public sealed class MultiClassHinge(float margin = 1f, bool squared = false, Red
     }
 
     /// <inheritdoc/>
+    public override ClassComparison? Compare(Value output, Value target) => new(output, target);
+
+    /// <inheritdoc/>
     protected override Value Losses(Value output, Value target)
     {
         ArgumentNullException.ThrowIfNull(output);

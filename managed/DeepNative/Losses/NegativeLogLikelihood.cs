@@ -54,6 +54,10 @@ public sealed class NegativeLogLikelihood : ReducedLoss
     }
 
     /// <inheritdoc/>
+    public override ClassComparison? Compare(Value output, Value target) =>
+        new(output, target) { Counted = Targets(output, target).Counted };
+
+    /// <inheritdoc/>
     protected override Value Losses(Value output, Value target)
     {
         ArgumentNullException.ThrowIfNull(output);

@@ -39,6 +39,9 @@ public sealed class SoftTargetCrossEntropy : ReducedLoss
     public override Value? CountErrors(Value output, Value target) => LossChecks.CountWrongClasses(output, Reduce.ArgMax(target, axis: 1));
 
     /// <inheritdoc/>
+    public override ClassComparison? Compare(Value output, Value target) => new(output, Reduce.ArgMax(target, axis: 1));
+
+    /// <inheritdoc/>
     protected override Value Losses(Value output, Value target)
     {
         ArgumentNullException.ThrowIfNull(output);

@@ -81,6 +81,10 @@ public sealed class SoftmaxCrossEntropy : Loss
         return LossChecks.CountWrongClasses(output, target, Targets(output, target).Counted);
     }
 
+    /// <inheritdoc/>
+    public override ClassComparison? Compare(Value output, Value target) =>
+        new(output, target) { Counted = Targets(output, target).Counted };
+
     private Value Add(Value output, Value target, Value? weight)
     {
         // A smoothed target of weighted classes has no form as one factor for each position.

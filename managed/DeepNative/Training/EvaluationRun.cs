@@ -5,15 +5,20 @@ namespace DeepNative.Training;
 /// <summary>Runs the evaluation programs over a data set, in its own order.</summary>
 internal static class EvaluationRun
 {
+    // Numbers on their way from the device, beyond which the host waits for it.
+    private const int MostUnderWay = 1 << 22;
+
     public static EvaluationResult Run(
         Device device, ModelPrograms programs, IExampleSource source, DeviceDataset? data, int batchSize, bool prefetch)
     {
         var start = Stopwatch.GetTimestamp();
         using var feed = BatchFeed.ForEvaluation(device, source, Math.Min(batchSize, source.Count), data, prefetch);
-        // One slot a batch: nothing waits before the end.
-        var losses = GC.AllocateArray<float>(feed.BatchCount, pinned: true);
-        var errors = GC.AllocateArray<float>(feed.BatchCount, pinned: true);
-        var hasErrors = false;
+        var first = programs.Evaluation(feed.CountOf(0), feed);
+        var report = first.Report!;
+        var length = checked((int)first.Row!.Shape.Count);
+        var slots = Math.Clamp(MostUnderWay / length, 1, feed.BatchCount);
+        var rows = GC.AllocateArray<float>(checked(slots * length), pinned: true);
+        var sums = new EvaluationSums(programs.MetricCount, report.Classes);
         try
         {
             feed.StartEpoch(0);
@@ -22,27 +27,22 @@ internal static class EvaluationRun
                 var program = programs.Evaluation(feed.CountOf(batch), feed);
                 feed.Next(program);
                 program.Program.Run();
-                program.Loss!.ReadAsync(PinnedAddress.Of<float>(losses.AsSpan(batch)));
-                program.Errors?.ReadAsync(PinnedAddress.Of<float>(errors.AsSpan(batch)));
-                hasErrors = program.Errors is not null;
+                program.Row!.ReadAsync(PinnedAddress.Of<float>(rows.AsSpan(batch % slots * length, (int)program.Row.Shape.Count)));
+                if ((batch + 1) % slots != 0 && batch + 1 < feed.BatchCount) continue;
+                device.Synchronize();
+                for (var done = batch / slots * slots; done <= batch; done++)
+                {
+                    var size = feed.CountOf(done) == first.Batch ? length : (int)program.Row.Shape.Count;
+                    report.AddTo(sums, rows.AsSpan(done % slots * length, size), feed.CountOf(done));
+                }
             }
         }
         finally
         {
-            // The arrays must outlive the copies into them, also when a run failed.
+            // The array must outlive the copies into it, also when a run failed.
             device.Synchronize();
         }
 
-        var loss = 0.0;
-        var wrong = 0.0;
-        for (var batch = 0; batch < losses.Length; batch++)
-        {
-            loss += (double)losses[batch] * feed.CountOf(batch);
-            wrong += errors[batch];
-        }
-
-        return new EvaluationResult(
-            loss / source.Count, hasErrors ? wrong / source.Count : double.NaN, source.Count,
-            Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return report.Result(sums, source.Count, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 }

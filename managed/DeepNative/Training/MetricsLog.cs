@@ -60,6 +60,9 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
         {
             line.Add("validation_loss", validation.Loss);
             line.Add("validation_error", validation.Error);
+            line.Add("validation_top5_error", validation.TopFiveError);
+            line.Add("validation_mean_iou", validation.MeanIntersectionOverUnion);
+            foreach (var (name, value) in validation.Metrics) line.Add("validation_" + name, value);
         }
 
         Write(line);

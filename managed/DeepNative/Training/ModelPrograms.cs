@@ -18,16 +18,18 @@ internal sealed class ModelPrograms : IDisposable
     private readonly Loss _loss;
     private readonly InputNormalizer _normalizer;
     private readonly CompileOptions? _options;
+    private readonly IReadOnlyList<Metric> _metrics;
     private readonly Dictionary<Key, StepProgram> _programs = [];
     private long _clock;
 
     public ModelPrograms(
-        Device device, Layer model, Loss loss, InputSpec input, CompileOptions? options)
+        Device device, Layer model, Loss loss, InputSpec input, CompileOptions? options, IReadOnlyList<Metric>? metrics = null)
     {
         _device = device;
         _model = model;
         _loss = loss;
         _options = options;
+        _metrics = metrics ?? [];
         Input = input;
         _normalizer = new InputNormalizer(input.Normalization, input.Type);
         OutputShape = Trace();
@@ -42,6 +44,9 @@ internal sealed class ModelPrograms : IDisposable
     }
 
     public InputSpec Input { get; }
+
+    /// <summary>The metrics that evaluation reports beside the loss's own.</summary>
+    public int MetricCount => _metrics.Count;
 
     /// <summary>Stands for the weights in evaluation and prediction; null: the weights themselves.</summary>
     public AveragedWeights? Average { get; set; }
@@ -64,15 +69,15 @@ internal sealed class ModelPrograms : IDisposable
         return parts.Compile();
     }
 
-    /// <summary>Loss and wrong predictions of a batch.</summary>
+    /// <summary>All that evaluation wants to know of a batch.</summary>
     public StepProgram Evaluation(int batch, BatchFeed feed)
     {
         var key = KeyOf(Mode.Evaluation, batch, feed);
         if (Find(key) is { } known) return known;
         using var parts = new Parts(this, key, feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
-        graph.Store(Loss(output, target, parts.Weight), parts.AddLoss());
-        if (_loss.CountErrors(output, target) is { } errors) graph.Store(errors, parts.AddErrors());
+        var report = new EvaluationReport(_loss, _metrics, Loss(output, target, parts.Weight), output, target);
+        graph.Store(report.Row, parts.Add(report));
         return parts.Compile();
     }
 
@@ -158,7 +163,8 @@ internal sealed class ModelPrograms : IDisposable
         private InputBuffer? _target;
         private InputBuffer? _weight;
         private Tensor? _loss;
-        private Tensor? _errors;
+        private EvaluationReport? _report;
+        private Tensor? _row;
         private Tensor? _output;
         private bool _complete;
 
@@ -186,7 +192,11 @@ internal sealed class ModelPrograms : IDisposable
 
         public Tensor AddLoss() => _loss = new Tensor(owner._device, DType.Float32, Shape.Scalar);
 
-        public Tensor AddErrors() => _errors = new Tensor(owner._device, DType.Float32, Shape.Scalar);
+        public Tensor Add(EvaluationReport report)
+        {
+            _report = report;
+            return _row = new Tensor(owner._device, DType.Float32, report.Row.Shape);
+        }
 
         public Tensor AddOutput(Shape shape) => _output = new Tensor(owner._device, DType.Float32, shape);
 
@@ -200,7 +210,8 @@ internal sealed class ModelPrograms : IDisposable
                 Target = _target,
                 Weight = _weight,
                 Loss = _loss,
-                Errors = _errors,
+                Report = _report,
+                Row = _row,
                 Output = _output,
             };
             _complete = true;
@@ -215,7 +226,7 @@ internal sealed class ModelPrograms : IDisposable
             _target?.Dispose();
             _weight?.Dispose();
             _loss?.Dispose();
-            _errors?.Dispose();
+            _row?.Dispose();
             _output?.Dispose();
         }
 

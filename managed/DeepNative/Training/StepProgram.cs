@@ -16,11 +16,14 @@ internal sealed class StepProgram : IDisposable
     /// <summary>Weights of the targets; absent where they have none, and where the program reads a data set on the device.</summary>
     public InputBuffer? Weight { get; init; }
 
-    /// <summary>Mean loss of the batch, float32 (); absent for prediction.</summary>
+    /// <summary>Mean loss of the batch, float32 (); for training.</summary>
     public Tensor? Loss { get; init; }
 
-    /// <summary>Wrong predictions of the batch, float32 (); for evaluation, where the loss has that notion.</summary>
-    public Tensor? Errors { get; init; }
+    /// <summary>What the numbers of <see cref="Row"/> are; for evaluation.</summary>
+    public EvaluationReport? Report { get; init; }
+
+    /// <summary>All that evaluation says of the batch, float32 (K).</summary>
+    public Tensor? Row { get; init; }
 
     /// <summary>For prediction.</summary>
     public Tensor? Output { get; init; }
@@ -35,7 +38,7 @@ internal sealed class StepProgram : IDisposable
         Target?.Dispose();
         Weight?.Dispose();
         Loss?.Dispose();
-        Errors?.Dispose();
+        Row?.Dispose();
         Output?.Dispose();
     }
 }

@@ -33,6 +33,9 @@ public sealed record TrainerOptions
     /// <summary>Penalties on parameters, added to the loss that is made small.</summary>
     public IReadOnlyList<Regularizer> Regularizers { get; init; } = [];
 
+    /// <summary>What evaluation reports beside loss, error and what follows from classes.</summary>
+    public IReadOnlyList<Metric> Metrics { get; init; } = [];
+
     /// <summary>How raw inputs become the model's; null: by the statistics of the first training set.</summary>
     public Normalization? Normalization { get; init; }
 

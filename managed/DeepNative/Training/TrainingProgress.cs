@@ -28,13 +28,7 @@ public readonly record struct TrainingProgress(
     public override string ToString()
     {
         var place = IsEpochEnd ? "" : string.Create(CultureInfo.InvariantCulture, $", step {StepInEpoch}/{StepsPerEpoch}");
-        var validation = Validation switch
-        {
-            null => "",
-            { Error: double.NaN } => string.Create(CultureInfo.InvariantCulture, $", validation loss {Validation.Loss:0.0000}"),
-            _ => string.Create(
-                CultureInfo.InvariantCulture, $", validation loss {Validation.Loss:0.0000}, error {Validation.Error:P2}"),
-        };
+        var validation = Validation is null ? "" : ", validation " + Validation;
         return string.Create(
             CultureInfo.InvariantCulture,
             $"epoch {Epoch}/{Epochs}{place}: loss {Loss:0.0000}{validation}, {ImagesPerSecond:0} images/s, {Seconds:0.0} s");

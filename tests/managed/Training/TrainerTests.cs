@@ -172,7 +172,7 @@ internal sealed class TrainerTests
         Assert.That(result.Loss, Is.EqualTo(reports[7].Loss));
         Assert.That(result.ImagesPerSecond, Is.Positive);
         Assert.That(result.FirstStepSeconds, Is.Positive.And.LessThan(result.Seconds));
-        Assert.That(reports[7].ToString(), Does.Match(@"^epoch 2/2: loss \d+\.\d{4}, validation loss \d+\.\d{4}, error [\d.]+ ?%, \d+ images/s, \d+\.\d s$"));
+        Assert.That(reports[7].ToString(), Does.Match(@"^epoch 2/2: loss \d+\.\d{4}, validation loss \d+\.\d{4}, error [\d.]+ ?%, top-5 error [\d.]+ ?%, \d+ images/s, \d+\.\d s$"));
     }
 
     [Test]
