@@ -20,4 +20,16 @@ public sealed class AdaptiveAvgPool2d : Layer
         if (input.Shape.Rank != 4) throw Mismatch(input.Shape, "(N, C, H, W)");
         return Pooling.AdaptiveAverage(input, _size);
     }
+
+    /// <summary>Whether all of a map becomes one number.</summary>
+    internal bool IsGlobal => _size[0] == 1 && _size[1] == 1;
+
+    /// <inheritdoc/>
+    private protected override Value Slide(Value input, SlidingWindows windows)
+    {
+        if (IsGlobal) return windows.Average(this, input);
+        var extents = windows.ExtentsAt(this);
+        if (extents[0] == _size[0] && extents[1] == _size[1]) return input;
+        throw Mismatch(input.Shape, $"a net made for pictures that leave {_size[0]} x {_size[1]} here, not {extents[0]} x {extents[1]}: only then can it slide");
+    }
 }

@@ -9,4 +9,7 @@ public sealed class Flatten : Layer
         if (input.Shape.Rank < 1) throw Mismatch(input.Shape, "(N, ...)");
         return Operators.Reshape.Flatten(input);
     }
+
+    /// <inheritdoc/>
+    private protected override Value Slide(Value input, SlidingWindows windows) => input.Shape.Rank == 4 ? input : Build(input);
 }

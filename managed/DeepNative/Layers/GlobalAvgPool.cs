@@ -11,4 +11,8 @@ public sealed class GlobalAvgPool : Layer
         if (input.Shape.Rank is < 3 or > 5) throw Mismatch(input.Shape, "(N, C, spatial...)");
         return Pooling.GlobalAvgPool(input);
     }
+
+    /// <inheritdoc/>
+    private protected override Value Slide(Value input, SlidingWindows windows) =>
+        input.Shape.Rank == 4 ? windows.Average(this, input) : Build(input);
 }

@@ -17,6 +17,9 @@ public abstract class Layer
     [ThreadStatic]
     private static List<LayerTrace>? s_traces;
 
+    [ThreadStatic]
+    private static SlidingWindows? s_windows;
+
     private readonly List<Declared> _parameters = [];
     private readonly List<Declared> _randomStates = [];
     private readonly List<Layer> _children = [];
@@ -43,7 +46,7 @@ public abstract class Layer
     public Value Forward(Value input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return Scoped(input, () => Build(input));
+        return Scoped(input, () => s_windows is { } windows ? Slide(input, windows) : Build(input));
     }
 
     /// <summary>
@@ -129,7 +132,7 @@ public abstract class Layer
         var traces = s_traces = [];
         try
         {
-            model.Forward(input);
+            SlideOver(model, input, windows: null);
         }
         finally
         {
@@ -172,6 +175,24 @@ public abstract class Layer
     /// <param name="input">The input; check its shape and throw <see cref="Mismatch"/>.</param>
     /// <returns>The output.</returns>
     protected abstract Value Build(Value input);
+
+    /// <summary>The same where the model slides over a larger picture: maps stay maps.</summary>
+    private protected virtual Value Slide(Value input, SlidingWindows windows) => Build(input);
+
+    /// <summary>Adds a model to a graph as a sliding window, or with null as it is.</summary>
+    private protected static Value SlideOver(Layer model, Value input, SlidingWindows? windows)
+    {
+        var outer = s_windows;
+        s_windows = windows;
+        try
+        {
+            return model.Forward(input);
+        }
+        finally
+        {
+            s_windows = outer;
+        }
+    }
 
     /// <summary>
     /// Adds the layer to a graph: what is added inside is named after it, in errors and reports. For
@@ -253,6 +274,9 @@ public abstract class Layer
 
         return child;
     }
+
+    /// <summary>Adds a model that this layer runs in another way: its parameters keep the names that they have in it.</summary>
+    private protected void AddModel(Layer model) => _children.Add(model);
 
     /// <summary>The exception for an input that does not fit.</summary>
     /// <param name="found">The input's shape.</param>

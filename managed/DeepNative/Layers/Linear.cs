@@ -51,4 +51,15 @@ public sealed class Linear : Layer
         return MatMul.Multiply(
             input, graph.Parameter(_weight), transposeB: true, bias: _bias is null ? null : graph.Parameter(_bias));
     }
+
+    /// <inheritdoc/>
+    private protected override Value Slide(Value input, SlidingWindows windows)
+    {
+        var window = windows.JoinedBy(this);
+        var channels = Inputs / (window[0] * window[1]);
+        if (input.Shape.Rank != 4 || input.Shape[1] != channels) throw Mismatch(input.Shape, $"(N, {channels}, H, W), as a layer that slides over a picture");
+        var graph = input.Graph;
+        var weight = Reshape.To(graph.Parameter(_weight), [Outputs, channels, window[0], window[1]]);
+        return Convolution.Apply(input, weight, _bias is null || windows.KeepsPlaces ? null : graph.Parameter(_bias));
+    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using DeepNative.Layers;
 
 namespace DeepNative.Models;
 
@@ -14,7 +15,9 @@ public static class ModelRegistry
         new("unet-small", UNet.CreateSmall, new Shape(1, 256, 256), Classes: 2),
     ];
 
-    /// <summary>All models, by name.</summary>
+    private const string SlidingPrefix = "fcn-";
+
+    /// <summary>All models, by name. Beside them stands "fcn-NAME" for every classifier NAME: it as a window that slides over pictures.</summary>
     public static IReadOnlyList<ModelEntry> All => _entries;
 
     /// <summary>Finds a model.</summary>
@@ -33,7 +36,26 @@ public static class ModelRegistry
     /// <returns>Whether there is one.</returns>
     public static bool TryGet(string name, [NotNullWhen(true)] out ModelEntry? entry)
     {
+        ArgumentNullException.ThrowIfNull(name);
         entry = Array.Find(_entries, known => string.Equals(known.Name, name, StringComparison.OrdinalIgnoreCase));
+        if (entry is null && name.StartsWith(SlidingPrefix, StringComparison.OrdinalIgnoreCase))
+        {
+            var classifier = Array.Find(_entries, known => name.AsSpan(SlidingPrefix.Length).Equals(known.Name, StringComparison.OrdinalIgnoreCase));
+            if (classifier is not null) entry = Sliding(classifier);
+        }
+
         return entry is not null;
     }
+
+    // The window is the classifier's usual one, whatever the pictures' size.
+    private static ModelEntry Sliding(ModelEntry classifier) => classifier with
+    {
+        Name = SlidingPrefix + classifier.Name,
+        Factory = (input, classes) =>
+        {
+            ModelChecks.Picture(SlidingPrefix + classifier.Name, input);
+            var window = new Shape(input[0]).Concat(classifier.InputShape.From(1));
+            return FullyConvolutional.Of(classifier.Factory(window, classes), window);
+        },
+    };
 }
