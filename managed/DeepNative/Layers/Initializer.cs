@@ -106,6 +106,19 @@ public abstract class Initializer
         return new IdentityInitializer(groups);
     }
 
+    /// <summary>
+    /// The weights of a transposed convolution that enlarges pictures bilinearly, by a stride of half the window
+    /// (Long, Shelhamer, Darrell: "Fully convolutional networks for semantic segmentation", 2015).
+    /// </summary>
+    /// <param name="groups">Of the convolution; with one, channel k makes channel k alone.</param>
+    /// <returns>The initialiser; it takes parameters of rank 4.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one group.</exception>
+    public static Initializer Bilinear(int groups = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(groups, 1);
+        return new BilinearInitializer(groups);
+    }
+
     /// <summary>All values the same.</summary>
     /// <param name="value">The value.</param>
     /// <returns>The initialiser.</returns>
