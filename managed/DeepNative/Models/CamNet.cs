@@ -1,5 +1,4 @@
 using DeepNative.Layers;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Models;
 
@@ -9,15 +8,6 @@ namespace DeepNative.Models;
 /// </summary>
 public static class CamNet
 {
-    /// <summary>For the synthetic shapes.</summary>
-    public static Recipe Recipe { get; } = new(
-        "shapes", Epochs: 12, Batch: 32, new Adam(learningRate: 2e-3f), Schedule: null, "this library's choice");
-
-    /// <summary>The big one's: VGG's with a low rate, as for fine-tuning.</summary>
-    public static Recipe VggRecipe { get; } = new(
-        "imagefolder", Epochs: 20, Batch: 64, new Sgd(learningRate: 1e-3f, momentum: 0.9f, weightDecay: 5e-4f), LearningRateSchedule.Step(10, 0.1f),
-        "Zhou et al. 2016 fine-tune VGG; numbers: this library's choice");
-
     /// <summary>
     /// The paper's VGGnet-GAP: VGG-D without its last pooling and linear layers, a 3x3 convolution to 1024 channels,
     /// the global mean, one linear layer. "features" has VGG-D's names, so that its weights can be loaded.

@@ -1,5 +1,4 @@
 using DeepNative.Layers;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Models;
 
@@ -14,11 +13,6 @@ namespace DeepNative.Models;
 /// </remarks>
 public static class DeconvNet
 {
-    /// <summary>The paper's solver.</summary>
-    public static Recipe Recipe { get; } = new(
-        "masks", Epochs: 50, Batch: 64, new Sgd(learningRate: 0.01f, momentum: 0.9f, weightDecay: 5e-4f), LearningRateSchedule.Step(20, 0.1f),
-        "Noh et al. 2015; epochs: this library's choice, the paper counts iterations of two stages");
-
     /// <summary>Pictures of one object's surroundings in the paper: (3, 224, 224).</summary>
     /// <param name="input">(C, H, W), H and W multiples of 2^stages.</param>
     /// <param name="classes">Classes that a pixel may have, at least 1.</param>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using DeepNative.Layers;
 using DeepNative.Operators;
-using DeepNative.Optimizers;
 
 namespace DeepNative.Models;
 
@@ -74,11 +73,6 @@ public sealed class FcnVgg : Layer
         // Zeros: every class begins with the same score.
         Conv2d Score(int from) => new(from, classes, kernel: 1, weightInitializer: Initializer.Zeros, biasInitializer: Initializer.Zeros);
     }
-
-    /// <summary>The authors' solver for PASCAL VOC: one picture a step, a high momentum.</summary>
-    public static Recipe Recipe { get; } = new(
-        "masks", Epochs: 175, Batch: 1, new Sgd(learningRate: 1e-3f, momentum: 0.99f, weightDecay: 5e-4f), Schedule: null,
-        "Long et al. 2015; the rate is for a mean over pixels, theirs (1e-10) for a sum");
 
     /// <summary>Makes the net for pictures.</summary>
     /// <param name="input">(C, H, W).</param>

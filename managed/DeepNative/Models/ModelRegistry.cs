@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using DeepNative.Layers;
+using DeepNative.Losses;
 
 namespace DeepNative.Models;
 
@@ -8,11 +9,21 @@ public static class ModelRegistry
 {
     private static readonly ModelEntry[] _entries =
     [
+        new("cam-small", CamNet.CreateSmall, new Shape(3, 64, 64), Classes: 3),
+        new("cam-vgg", static (input, classes) => CamNet.CreateVgg(input, classes), new Shape(3, 224, 224), Classes: 1000),
+        new("deconvnet", static (input, classes) => DeconvNet.Create(input, classes), new Shape(3, 224, 224), Classes: 21),
+        new("deconvnet-small", static (input, classes) => DeconvNet.Create(input, classes, width: 8, stages: 3), new Shape(3, 64, 64), Classes: 4),
+        new("fcn16s-vgg", static (input, classes) => FcnVgg.Create(input, classes, stride: 16), new Shape(3, 500, 500), Classes: 21),
+        new("fcn32s-vgg", static (input, classes) => FcnVgg.Create(input, classes, stride: 32), new Shape(3, 500, 500), Classes: 21),
+        new("fcn8s-vgg", static (input, classes) => FcnVgg.Create(input, classes, stride: 8), new Shape(3, 500, 500), Classes: 21),
         new("lenet300", LeNet300.Create, new Shape(1, 28, 28), Classes: 10),
         new("mnistnet", MnistNet.Create, new Shape(1, 28, 28), Classes: 10),
+        new("pose-machine", PoseMachine.Create, new Shape(3, 368, 368), Classes: 15) { Loss = static () => new SquaredError() },
+        new("pose-machine-small", PoseMachine.CreateSmall, new Shape(3, 64, 64), Classes: 3) { Loss = static () => new SquaredError() },
         new("unet", UNet.Create, new Shape(1, 572, 572), Classes: 2),
         new("unet-padded", static (input, classes) => UNet.CreatePadded(input, classes), new Shape(1, 512, 512), Classes: 2),
         new("unet-small", UNet.CreateSmall, new Shape(1, 256, 256), Classes: 2),
+        new("upsample-small", static (input, classes) => DeconvNet.Create(input, classes, width: 8, stages: 3, unpool: false), new Shape(3, 64, 64), Classes: 4),
     ];
 
     private const string SlidingPrefix = "fcn-";
