@@ -53,6 +53,8 @@ internal static class App
         yield return new EvalCommand(output, error);
         yield return new PredictCommand(output, error);
         yield return new InspectCommand(output, error);
+        yield return new ReportCommand(output, error);
+        yield return new PlotCommand(output, error);
         yield return new BenchCommand(output, error);
         yield return new DevicesCommand(output, error);
         yield return new DataCommand(output, error);
