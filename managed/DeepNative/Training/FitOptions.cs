@@ -28,4 +28,7 @@ public sealed record FitOptions
 
     /// <summary>Evaluated at the end of every epoch; null: nothing is.</summary>
     public IExampleSource? Validation { get; init; }
+
+    /// <summary>How <see cref="Validation"/> ends the run and chooses its weights; null: the last epoch's, after all epochs.</summary>
+    public ModelSelection? Selection { get; init; }
 }

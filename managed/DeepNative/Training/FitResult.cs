@@ -18,6 +18,12 @@ public sealed record FitResult(
     /// <summary>Whether the training set lay on the device; else it was fed from the host, batch by batch.</summary>
     public bool DataOnDevice { get; init; }
 
+    /// <summary>The best epoch by <see cref="FitOptions.Selection"/>, from 1; 0: epochs were not compared.</summary>
+    public int BestEpoch { get; init; }
+
+    /// <summary>Whether the run ended before all epochs were done because none was better for long.</summary>
+    public bool StoppedEarly { get; init; }
+
     /// <summary>Time that steps waited for their examples.</summary>
     public double DataSeconds { get; init; }
 }

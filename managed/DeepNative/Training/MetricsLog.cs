@@ -65,6 +65,7 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
             foreach (var (name, value) in validation.Metrics) line.Add("validation_" + name, value);
         }
 
+        if (epoch.BestEpoch > 0) line.Add("best_epoch", epoch.BestEpoch);
         Write(line);
     }
 

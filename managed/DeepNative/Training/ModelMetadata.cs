@@ -31,6 +31,9 @@ internal static class ModelMetadata
     private const string PlateauStalled = "plateau_stalled";
     private const string PlateauCooldown = "plateau_cooldown";
     private const string PlateauFactor = "plateau_factor";
+    private const string BestEpochKey = "best_epoch";
+    private const string BestValue = "best_value";
+    private const string BestStalled = "best_stalled";
     private const string InputShape = "input_shape";
     private const string InputType = "input_type";
     private const string Mean = "normalization_mean";
@@ -56,6 +59,19 @@ internal static class ModelMetadata
     public static PlateauState ReadPlateau(IReadOnlyDictionary<string, string> metadata, string path) => new(
         Real(metadata, PlateauBest, path), Number<int>(metadata, PlateauStalled, path),
         Number<int>(metadata, PlateauCooldown, path), Real(metadata, PlateauFactor, path));
+
+    public static void Write(Dictionary<string, string> metadata, BestEpoch best)
+    {
+        if (best == BestEpoch.None) return;
+        metadata[BestEpochKey] = Text(best.Epoch);
+        metadata[BestValue] = Text(best.Value);
+        metadata[BestStalled] = Text(best.Stalled);
+    }
+
+    public static BestEpoch ReadBest(IReadOnlyDictionary<string, string> metadata, string path) =>
+        metadata.ContainsKey(BestEpochKey)
+            ? new BestEpoch(Number<int>(metadata, BestEpochKey, path), Real(metadata, BestValue, path), Number<int>(metadata, BestStalled, path))
+            : BestEpoch.None;
 
     /// <summary>What the model was fed with; null where the file does not say, as one of another program's.</summary>
     public static InputSpec? ReadInput(IReadOnlyDictionary<string, string> metadata, string path)

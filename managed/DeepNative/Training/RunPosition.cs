@@ -32,6 +32,9 @@ internal sealed class RunPosition
     /// <summary>What a schedule that waits for a plateau has seen.</summary>
     public PlateauState Plateau { get; set; } = PlateauState.Start;
 
+    /// <summary>The best epoch so far, where they are compared.</summary>
+    public BestEpoch Best { get; set; } = BestEpoch.None;
+
     /// <summary>Whether the next call of Fit goes on with this run.</summary>
     public bool Unfinished { get; set; }
 
@@ -41,6 +44,7 @@ internal sealed class RunPosition
         Epoch = 0;
         Step = 0;
         Plateau = PlateauState.Start;
+        Best = BestEpoch.None;
         AbandonEpoch();
     }
 

@@ -36,4 +36,13 @@ internal sealed record RunSetup
 
     /// <summary>Writes a checkpoint; returns the tensor that holds a number that is not finite, or null.</summary>
     public required Func<string, string?> Save { get; init; }
+
+    /// <summary>Writes the weights that validation measures; returns as <see cref="Save"/>.</summary>
+    public required Func<string, string?> SaveWeights { get; init; }
+
+    /// <summary>Copies the weights that validation measures.</summary>
+    public required Func<Dictionary<string, byte[]>> CopyWeights { get; init; }
+
+    /// <summary>Gives the model the weights of the best epoch.</summary>
+    public required Action<BestEpoch, string?> Restore { get; init; }
 }

@@ -14,22 +14,40 @@ internal static class TensorFile
     /// Writes all tensors, atomically. Returns the name of a float32 tensor that holds a number that is
     /// not finite, in which case nothing was written; else null.
     /// </summary>
-    public static string? Save(string path, IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    public static string? Save(
+        string path, IReadOnlyList<NamedTensor> tensors, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<TensorEntry>? more = null)
     {
-        var entries = new List<TensorEntry>(tensors.Count);
+        var entries = new List<TensorEntry>(tensors.Count + (more?.Count ?? 0));
         foreach (var (name, tensor) in tensors)
         {
-            var data = new byte[checked((int)(tensor.Shape.Count * tensor.DType.Size()))];
-            ReadBytes(tensor, data);
+            var data = Copy(tensor);
             if (tensor.DType == DType.Float32 && !IsFinite(data)) return name;
-            var extents = new long[tensor.Shape.Rank];
-            tensor.Shape.CopyTo(extents);
-            entries.Add(TensorEntry.Create(name, FileType(tensor.DType), extents, data));
+            entries.Add(Entry(name, tensor.DType, tensor.Shape, data));
         }
 
+        if (more is not null) entries.AddRange(more);
         SafeTensors.Write(path, entries, metadata);
         return null;
     }
+
+    /// <summary>An entry of a file.</summary>
+    public static TensorEntry Entry(string name, DType dtype, Shape shape, byte[] data)
+    {
+        var extents = new long[shape.Rank];
+        shape.CopyTo(extents);
+        return TensorEntry.Create(name, FileType(dtype), extents, data);
+    }
+
+    /// <summary>A tensor's bytes in host memory.</summary>
+    public static byte[] Copy(Tensor tensor)
+    {
+        var data = new byte[checked((int)(tensor.Shape.Count * tensor.DType.Size()))];
+        ReadBytes(tensor, data);
+        return data;
+    }
+
+    /// <summary>Writes what <see cref="Copy"/> gave.</summary>
+    public static void Restore(Tensor tensor, byte[] data) => WriteBytes(tensor, data);
 
     /// <summary>
     /// Reads all tensors. Nothing is changed unless every one of them is in the file with the right type

@@ -166,6 +166,8 @@ public sealed partial class Trainer : IDisposable
             throw new ArgumentException($"the schedule, {_options.Schedule}, needs a validation set.", nameof(options));
         }
 
+        if (options is { Selection: not null, Validation: null })
+            throw new ArgumentException("to select an epoch needs a validation set.", nameof(options));
         if (!_position.Unfinished) _position.Restart();
         CheckContinues(data, options);
         _position.Unfinished = true;
@@ -187,6 +189,9 @@ public sealed partial class Trainer : IDisposable
             Prefetch = _options.Prefetch,
             ProgressInterval = _options.ProgressInterval,
             Save = WriteCheckpoint,
+            SaveWeights = WriteWeights,
+            CopyWeights = CopyWeights,
+            Restore = RestoreBest,
         };
         using var run = new TrainingRun(setup, _position, start);
         return run.Execute(cancellation);

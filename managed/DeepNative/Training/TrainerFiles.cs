@@ -16,7 +16,7 @@ public sealed partial class Trainer
     public void Save(string path)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (TensorFile.Save(path, ModelFile.Tensors(_model, Average), Metadata(ModelMetadata.Weights)) is { } tensor)
+        if (WriteWeights(path) is { } tensor)
             throw new InvalidOperationException($"'{tensor}' holds a number that is not finite; nothing was written to '{path}'.");
     }
 
@@ -87,8 +87,9 @@ public sealed partial class Trainer
             Unfinished = true,
         };
         if (_options.Schedule.PlateauRule is not null) position.Plateau = ModelMetadata.ReadPlateau(metadata, path);
+        position.Best = ModelMetadata.ReadBest(metadata, path) with { Weights = ModelFile.ReadBest(file, path, _model) };
         var seed = ModelMetadata.Number<ulong>(metadata, ModelMetadata.Seed, path);
-        TensorFile.Load(file, path, AllTensors(), static _ => true);
+        TensorFile.Load(file, path, AllTensors(), static name => !ModelFile.IsBest(name));
         _position = position;
         _seed = seed;
         if (input is not null) Adopt(input);
@@ -110,7 +111,28 @@ public sealed partial class Trainer
         metadata[ModelMetadata.Seed] = _seed.ToString(CultureInfo.InvariantCulture);
         metadata[ModelMetadata.Optimizer] = _optimizer.ToString();
         metadata[ModelMetadata.Schedule] = _options.Schedule.ToString()!;
-        return TensorFile.Save(path, AllTensors(), metadata);
+        ModelMetadata.Write(metadata, _position.Best);
+        return TensorFile.Save(path, AllTensors(), metadata, ModelFile.BestEntries(_model, _position.Best.Weights));
+    }
+
+    private string? WriteWeights(string path) => TensorFile.Save(path, ModelFile.Tensors(_model, Average), Metadata(ModelMetadata.Weights));
+
+    private Dictionary<string, byte[]> CopyWeights() =>
+        ModelFile.Tensors(_model, Average).ToDictionary(entry => entry.Name, entry => TensorFile.Copy(entry.Tensor), StringComparer.Ordinal);
+
+    private void RestoreBest(BestEpoch best, string? path)
+    {
+        if (path is null)
+        {
+            foreach (var (name, tensor) in ModelFile.Tensors(_model)) TensorFile.Restore(tensor, best.Weights![name]);
+        }
+        else
+        {
+            using var file = SafeTensors.Open(path);
+            ModelFile.Load(file, path, _model, _device);
+        }
+
+        _update.Average?.Reset();
     }
 
     private Dictionary<string, string> Metadata(string kind)

@@ -23,12 +23,15 @@ public readonly record struct TrainingProgress(
     /// </summary>
     public double DataSeconds { get; init; }
 
+    /// <summary>The best epoch so far by <see cref="FitOptions.Selection"/>, this one perhaps; 0: epochs are not compared.</summary>
+    public int BestEpoch { get; init; }
+
     /// <summary>One line: "epoch 3/10: loss 0.0412, 26120 images/s, 6.9 s".</summary>
     /// <returns>The text.</returns>
     public override string ToString()
     {
         var place = IsEpochEnd ? "" : string.Create(CultureInfo.InvariantCulture, $", step {StepInEpoch}/{StepsPerEpoch}");
-        var validation = Validation is null ? "" : ", validation " + Validation;
+        var validation = Validation is null ? "" : ", validation " + Validation + (IsEpochEnd && BestEpoch == Epoch ? ", best" : "");
         return string.Create(
             CultureInfo.InvariantCulture,
             $"epoch {Epoch}/{Epochs}{place}: loss {Loss:0.0000}{validation}, {ImagesPerSecond:0} images/s, {Seconds:0.0} s");

@@ -59,7 +59,7 @@ internal sealed class TrainingRun : IDisposable
         foreach (var observer in options.Observers) observer.OnBegin(Start());
         var loss = double.NaN;
         var completed = true;
-        while (completed && _position.Epoch < options.Epochs)
+        while (completed && _position.Epoch < options.Epochs && !IsStalled)
         {
             completed = RunEpoch(cancellation);
             loss = _ring.Mean;
@@ -68,12 +68,16 @@ internal sealed class TrainingRun : IDisposable
 
         if (!completed && options.Checkpoint is not null) Save();
         _position.Unfinished = !completed;
+        if (completed && options.Selection is { Restore: true } selection && _position.Best.Epoch > 0 && _position.Best.Epoch != _position.Epoch)
+            _setup.Restore(_position.Best, selection.Path);
         var result = new FitResult(
             loss, _position.Epoch, _steps, Stopwatch.GetElapsedTime(_start).TotalSeconds, ImagesPerSecond(),
             _steps > 0 ? Stopwatch.GetElapsedTime(_start, _firstStepEnd).TotalSeconds : double.NaN, completed, _validation)
         {
             DataOnDevice = _feed.Data is not null,
             DataSeconds = _feed.Waited.TotalSeconds,
+            BestEpoch = _position.Best.Epoch,
+            StoppedEarly = completed && _position.Epoch < options.Epochs,
         };
         foreach (var observer in options.Observers) observer.OnEnd(result);
         return result;
@@ -168,6 +172,7 @@ internal sealed class TrainingRun : IDisposable
 
         if (_setup.Schedule.PlateauRule is { } plateau && _validation is { } measured)
             _position.Plateau = plateau.After(_position.Plateau, measured.Loss, measured.Error);
+        if (_setup.Options.Selection is { } selection && _validation is { } result) Compare(selection, selection.ValueOf(result));
         _paused += Stopwatch.GetTimestamp() - pause;
         var report = Progress(isEpochEnd: true, mean);
         foreach (var observer in _setup.Options.Observers) observer.OnEpoch(report);
@@ -175,6 +180,25 @@ internal sealed class TrainingRun : IDisposable
         (_ring.Sum, _ring.Examples) = (0, 0);
         (_position.LossSum, _position.Examples) = (0, 0);
         if (_setup.Options.Checkpoint is { } checkpoint && IsDue(checkpoint)) Save();
+    }
+
+    private bool IsStalled => _setup.Options.Selection is { Patience: > 0 } selection && _position.Best.Stalled >= selection.Patience;
+
+    private void Compare(ModelSelection selection, double value)
+    {
+        var best = _position.Best;
+        if (!best.IsBeatenBy(value, selection.MinDelta))
+        {
+            _position.Best = best with { Stalled = best.Stalled + 1 };
+            return;
+        }
+
+        if (selection.Path is { } path && _setup.SaveWeights(path) is { } tensor)
+            throw new TrainingDivergedException(_position.Step, tensor, _lastCheckpoint);
+        _position.Best = new BestEpoch(_position.Epoch, value, Stalled: 0)
+        {
+            Weights = selection is { Path: null, Restore: true } ? _setup.CopyWeights() : null,
+        };
     }
 
     private bool IsDue(CheckpointOptions checkpoint) =>
@@ -202,6 +226,7 @@ internal sealed class TrainingRun : IDisposable
             ImagesPerSecond(), Stopwatch.GetElapsedTime(_start).TotalSeconds, isEpochEnd, isEpochEnd ? _validation : null)
         {
             DataSeconds = _feed.Waited.TotalSeconds,
+            BestEpoch = _position.Best.Epoch,
         };
     }
 
