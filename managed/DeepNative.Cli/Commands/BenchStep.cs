@@ -37,7 +37,7 @@ internal sealed class BenchStep : IDisposable
 
         var graph = new Graph(training, $"bench {model.Name}");
         var output = _model.Forward(graph.Bind(input, "input"));
-        if (training) Learn(graph, output, random);
+        if (training) Learn(graph, output, model.Loss(), random);
         else graph.Store(output, Add(DType.Float32, output.Shape));
         Program = graph.Compile(device, options);
     }
@@ -65,17 +65,14 @@ internal sealed class BenchStep : IDisposable
         _model.ReleaseTensors();
     }
 
-    private void Learn(Graph graph, Value output, Philox random)
+    private void Learn(Graph graph, Value output, Loss rule, Philox random)
     {
-        var labels = Add(DType.Int32, [output.Shape[0]]);
-        var classes = new int[labels.Shape.Count];
-        for (var i = 0; i < classes.Length; i++) classes[i] = (int)random.NextBelow((uint)output.Shape[1]);
-        labels.Write<int>(classes);
+        var target = Target(rule, output.Shape, random);
         var rate = Add(DType.Float32, Shape.Scalar);
         rate.Write<float>([LearningRate]);
         _loss = Add(DType.Float32, Shape.Scalar);
 
-        var loss = new SoftmaxCrossEntropy().Forward(output, graph.Bind(labels, "labels"));
+        var loss = rule.Total(output, graph.Bind(target, "target"));
         var parameters = _model.Parameters().Where(parameter => parameter.Trainable).ToArray();
         var weights = Array.ConvertAll(parameters, graph.Parameter);
         var velocities = Array.ConvertAll(
@@ -84,6 +81,26 @@ internal sealed class BenchStep : IDisposable
         graph.Store(loss, _loss);
         Operators.Optimizer.Sgd(
             graph.Bind(rate, "learning_rate"), weights, gradients, velocities, Momentum, weightDecay: 0f, nesterov: false);
+    }
+
+    // Random classes, or numbers for losses that compare with such.
+    private Tensor Target(Loss rule, Shape output, Philox random)
+    {
+        var target = Add(rule.TargetType, rule.TargetShape(output));
+        if (rule.TargetType == DType.Int32)
+        {
+            var classes = new int[target.Shape.Count];
+            for (var i = 0; i < classes.Length; i++) classes[i] = (int)random.NextBelow((uint)output[1]);
+            target.Write<int>(classes);
+        }
+        else
+        {
+            var numbers = new float[target.Shape.Count];
+            random.FillUniform(numbers, 0f, 1f);
+            target.Write<float>(numbers);
+        }
+
+        return target;
     }
 
     private Tensor Add(DType type, Shape shape)

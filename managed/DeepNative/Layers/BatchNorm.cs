@@ -29,9 +29,11 @@ public sealed class BatchNorm : Layer
     /// <param name="momentum">Weight of the batch in the running statistics, 0 to 1.</param>
     /// <param name="affine">Whether there are a weight and a bias.</param>
     /// <param name="trackRunningStatistics">Whether there are running statistics; without them evaluation graphs, too, take those of the batch.</param>
+    /// <param name="weightInitializer">First values of the weight; null: 1. 0 in the last one of a residual block makes the block begin as the identity.</param>
     /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public BatchNorm(
-        int channels, float epsilon = 1e-5f, float momentum = 0.1f, bool affine = true, bool trackRunningStatistics = true)
+        int channels, float epsilon = 1e-5f, float momentum = 0.1f, bool affine = true, bool trackRunningStatistics = true,
+        Initializer? weightInitializer = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(channels, 1);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(epsilon);
@@ -43,7 +45,7 @@ public sealed class BatchNorm : Layer
         var shape = new Shape(channels);
         if (affine)
         {
-            _weight = AddParameter("weight", shape, Initializer.Ones);
+            _weight = AddParameter("weight", shape, weightInitializer ?? Initializer.Ones);
             _bias = AddParameter("bias", shape, Initializer.Zeros);
         }
 

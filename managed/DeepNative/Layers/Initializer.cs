@@ -124,6 +124,11 @@ public abstract class Initializer
     /// <returns>The initialiser.</returns>
     public static Initializer Constant(float value) => new ConstantInitializer(value);
 
+    /// <summary>Given numbers: weights from a paper, codes that stay as they are.</summary>
+    /// <param name="numbers">As many as the parameter has elements, row-major; copied.</param>
+    /// <returns>The initialiser.</returns>
+    public static Initializer Of(params ReadOnlySpan<float> numbers) => new NumbersInitializer(numbers.ToArray());
+
     /// <summary>Uniform in [low, high).</summary>
     /// <param name="low">Inclusive lower end.</param>
     /// <param name="high">Upper end, at least <paramref name="low"/>.</param>
@@ -163,6 +168,16 @@ public abstract class Initializer
     private sealed class ConstantInitializer(float value) : Initializer
     {
         public override void Fill(Span<float> values, Shape shape, Philox random) => values.Fill(value);
+    }
+
+    private sealed class NumbersInitializer(float[] numbers) : Initializer
+    {
+        public override void Fill(Span<float> values, Shape shape, Philox random)
+        {
+            if (numbers.Length != values.Length)
+                throw new ArgumentException($"there are {numbers.Length} numbers for a parameter of shape {shape}.", nameof(values));
+            numbers.CopyTo(values);
+        }
     }
 
     private sealed class UniformInitializer : Initializer

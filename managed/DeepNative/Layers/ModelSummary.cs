@@ -3,11 +3,16 @@ namespace DeepNative.Layers;
 /// <summary>Shapes, parameters and work of a model, layer by layer; needs no device.</summary>
 public sealed class ModelSummary
 {
-    private ModelSummary(IReadOnlyList<LayerSummary> layers, long parameters)
+    private ModelSummary(IReadOnlyList<LayerSummary> layers, long all)
     {
         Layers = layers;
-        Parameters = parameters;
-        foreach (var layer in layers) MultiplyAdds += layer.MultiplyAdds;
+        foreach (var layer in layers)
+        {
+            Parameters += layer.Parameters;
+            MultiplyAdds += layer.MultiplyAdds;
+        }
+
+        AuxiliaryParameters = all - Parameters;
     }
 
     /// <summary>
@@ -16,8 +21,11 @@ public sealed class ModelSummary
     /// </summary>
     public IReadOnlyList<LayerSummary> Layers { get; }
 
-    /// <summary>Trained values of the whole model; shared ones count once.</summary>
+    /// <summary>Trained values that evaluation uses; shared ones count once.</summary>
     public long Parameters { get; }
+
+    /// <summary>Trained values of layers that only training passes, as <see cref="AuxiliaryHead"/>.</summary>
+    public long AuxiliaryParameters { get; }
 
     /// <summary>Multiplications with an addition of one forward pass; biases and activations do not count.</summary>
     public long MultiplyAdds { get; }

@@ -30,6 +30,25 @@ public abstract class Loss
     public virtual Value Forward(Value output, Value target, Value weight) =>
         throw new NotSupportedException($"loss {GetType().Name} takes no weights of positions.");
 
+    /// <summary>
+    /// <see cref="Forward(Value, Value)"/>, and the losses of the outputs in the middle of the model that
+    /// <see cref="Graph.AddAuxiliary"/> was told of, each times its weight: what training differentiates.
+    /// </summary>
+    /// <param name="output">The model's output.</param>
+    /// <param name="target">The targets of all outputs.</param>
+    /// <param name="weight">A factor for each position, as in <see cref="Forward(Value, Value, Value)"/>; null: none.</param>
+    /// <returns>A float32 value of shape ().</returns>
+    /// <exception cref="ShapeException">An output and the target do not fit.</exception>
+    public Value Total(Value output, Value target, Value? weight = null)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        var total = Of(output);
+        foreach (var (auxiliary, factor) in output.Graph.Auxiliary) total += factor * Of(auxiliary);
+        return total;
+
+        Value Of(Value result) => weight is null ? Forward(result, target) : Forward(result, target, weight);
+    }
+
     /// <summary>What a user gets as prediction: probabilities of classes, or the output itself.</summary>
     /// <param name="output">The model's output.</param>
     /// <returns>The prediction, of the same shape.</returns>

@@ -3,8 +3,9 @@ using DeepNative.Layers;
 namespace DeepNative.Models;
 
 /// <summary>
-/// The fully connected net 784-300-100-10 (LeCun, Bottou, Bengio, Haffner: "Gradient-based learning
-/// applied to document recognition", 1998, there with tanh and 3.05 % test error); 266,610 parameters.
+/// The fully connected nets of LeCun, Bottou, Bengio, Haffner ("Gradient-based learning applied to document recognition",
+/// 1998, there with tanh): 784-10 with 12.0 % test error on MNIST, 784-300-10 with 4.7 % and 784-300-100-10 with 3.05 %;
+/// with distorted pictures 3.6 % and 2.45 %. 7,850; 238,510 and 266,610 parameters.
 /// </summary>
 public static class LeNet300
 {
@@ -16,11 +17,24 @@ public static class LeNet300
     /// <param name="input">One input, without the batch axis.</param>
     /// <param name="classes">Outputs, at least 1.</param>
     /// <returns>The model: output (N, classes) logits.</returns>
-    public static Sequential Create(Shape input, int classes) => new(
-        new Flatten(),
-        new Linear(checked((int)input.Count), 300),
-        new ReLU(),
-        new Linear(300, 100),
-        new ReLU(),
-        new Linear(100, classes));
+    public static Sequential Create(Shape input, int classes) => Create(input, classes, 300, 100);
+
+    /// <summary>Makes a net with other hidden layers, or none.</summary>
+    /// <param name="input">One input, without the batch axis.</param>
+    /// <param name="classes">Outputs, at least 1.</param>
+    /// <param name="hidden">The hidden layers' units, each at least 1.</param>
+    /// <returns>The model: output (N, classes) logits.</returns>
+    public static Sequential Create(Shape input, int classes, params ReadOnlySpan<int> hidden)
+    {
+        var layers = new List<Layer> { new Flatten() };
+        var inputs = checked((int)input.Count);
+        foreach (var units in hidden)
+        {
+            layers.AddRange([new Linear(inputs, units), new ReLU()]);
+            inputs = units;
+        }
+
+        layers.Add(new Linear(inputs, classes));
+        return new Sequential([.. layers]);
+    }
 }

@@ -69,7 +69,8 @@ public static class RecipeBook
             recipes.Add(Parse(content, name, name));
         }
 
-        return [.. recipes];
+        // By name, not by file: "alexnet" before "alexnet-modern".
+        return [.. recipes.OrderBy(recipe => recipe.Name, StringComparer.Ordinal)];
     }
 
     private static Recipe Parse(byte[] content, string name, string path)

@@ -62,8 +62,7 @@ internal sealed class ModelPrograms : IDisposable
         if (Find(key) is { } known) return known;
         using var parts = new Parts(this, key, feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
-        var loss = Loss(output, target, parts.Weight);
-        foreach (var (auxiliary, factor) in graph.Auxiliary) loss += factor * Loss(auxiliary, target, parts.Weight);
+        var loss = _loss.Total(output, target, parts.Weight);
         graph.Store(loss, parts.AddLoss());
         update.Add(graph, loss, batch, collect);
         return parts.Compile();
@@ -76,7 +75,7 @@ internal sealed class ModelPrograms : IDisposable
         if (Find(key) is { } known) return known;
         using var parts = new Parts(this, key, feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
-        var report = new EvaluationReport(_loss, _metrics, Loss(output, target, parts.Weight), output, target);
+        var report = new EvaluationReport(_loss, _metrics, _loss.Total(output, target, parts.Weight), output, target);
         graph.Store(report.Row, parts.Add(report));
         return parts.Compile();
     }
@@ -115,9 +114,6 @@ internal sealed class ModelPrograms : IDisposable
         var output = _model.Forward(_normalizer.Forward(graph.Declare(Input.Type, new Shape(1).Concat(Input.Shape), "input")));
         return output.Shape;
     }
-
-    private Value Loss(Value output, Value target, Value? weight) =>
-        weight is null ? _loss.Forward(output, target) : _loss.Forward(output, target, weight);
 
     private Key KeyOf(Mode mode, int batch, BatchFeed? feed) =>
         new(mode, batch, feed?.Data, feed?.WeightShape, mode is Mode.Evaluation or Mode.Prediction ? Average : null);

