@@ -19,7 +19,21 @@ internal sealed class BenchCommand : Command
     private const int MostSteps = 1_000_000;
     private const int ProfiledSteps = 20;
 
-    private readonly Argument<string> _model = ModelArgument.CreateMeasurable();
+    private const string Canziani = "canziani";
+    private const int DefaultRepeats = 5;
+
+    private readonly Argument<string?> _model = ModelArgument.CreateMeasurable();
+    private readonly Option<string?> _table = new Option<string?>("--table")
+    {
+        Description = "Instead of a model: operations, parameters, forward time per image and memory of Canziani's nets (2016)",
+        HelpName = Canziani,
+    }.AcceptOnlyFromAmong(Canziani);
+
+    private readonly Option<string[]?> _models = List("--models", "Of the table: other models than its own");
+    private readonly Option<string[]?> _batches = List("--batches", "Of the table: batch sizes. Default: 1,2,4,8,16,32,64");
+    private readonly Option<int?> _repeats = CommonOptions.Number<int>("--repeats", "Of the table: passes of which the median is taken. Default: 5");
+    private readonly Option<string?> _csv = new("--csv") { Description = "Write the table as comma-separated values", HelpName = "FILE" };
+    private readonly Option<string?> _svg = new("--svg") { Description = "Draw the table: time over batch size, accuracy over operations", HelpName = "FILE" };
     private readonly Option<string> _mode = new Option<string>("--mode")
     {
         Description = "train: forward, loss, gradients and update; infer: forward alone",
@@ -55,14 +69,15 @@ internal sealed class BenchCommand : Command
         : base("bench", "Measures a model's speed on one random batch, in steady state")
     {
         Arguments.Add(_model);
-        foreach (var option in (Option[])[_mode, _batch, _steps, _warmup, _explain, _race, _tf32, _seed, _device, _threads, _precision, _json])
+        foreach (var option in (Option[])[_table, _models, _batches, _repeats, _csv, _svg, _mode, _batch, _steps, _warmup, _explain, _race, _tf32, _seed, _device, _threads, _precision, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
 
     private int Run(Terminal terminal, ParseResult parsed)
     {
-        var model = ModelArgument.FindMeasurable(parsed.GetRequiredValue(_model));
+        if (parsed.GetValue(_table) is not null) return Tabulate(terminal, parsed);
+        var model = ModelArgument.FindMeasurable(parsed.GetValue(_model) ?? throw new UsageException("bench needs a model, or --table canziani"));
         var training = parsed.GetValue(_mode) == Train;
         var batch = parsed.GetValue(_batch) ?? model.Recipe?.Batch ?? DefaultBatch;
         var seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed;
@@ -107,6 +122,50 @@ internal sealed class BenchCommand : Command
         });
         return ExitCodes.Success;
     }
+
+    private int Tabulate(Terminal terminal, ParseResult parsed)
+    {
+        if (parsed.GetValue(_model) is { } model) throw new UsageException($"--table measures several models, not '{model}' alone; --models names others");
+        var nets = parsed.GetValue(_models) is { Length: > 0 } names
+            ? Array.ConvertAll(names, Net)
+            : PublishedNet.Canziani;
+        var batches = parsed.GetValue(_batches) is { Length: > 0 } sizes ? Array.ConvertAll(sizes, Size) : BenchTable.UsualBatches;
+        var files = new[] { parsed.GetValue(_csv), parsed.GetValue(_svg) };
+        // Better known before the work than after it.
+        foreach (var file in files)
+            if (file is not null && Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder)) throw new UsageException($"'{folder}' is no folder");
+        using var interruption = new Interruption();
+        using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
+        terminal.Line($"forward passes with random weights, {CommonOptions.Describe(device)}");
+        var compile = new CompileOptions { RaceMilliseconds = parsed.GetValue(_race) ?? 0, AllowTf32 = parsed.GetValue(_tf32) };
+        var table = BenchTable.Measure(
+            terminal, device, nets, [.. batches.Distinct().Order()], parsed.GetValue(_repeats) ?? DefaultRepeats,
+            parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed, compile, interruption.Token);
+        table.Print(terminal);
+        var title = $"{device.Info.Name} ({device.Info.Description})";
+        if (files[0] is { } csv) File.WriteAllText(csv, table.ToCsv(title));
+        if (files[1] is { } svg) File.WriteAllText(svg, table.ToSvg(title));
+        return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Success;
+
+        static int Size(string text) => int.TryParse(text, CultureInfo.InvariantCulture, out var size) && size > 0
+            ? size : throw new UsageException($"--batches: '{text}' is no number above 0");
+
+        static PublishedNet Net(string name)
+        {
+            var known = PublishedNet.Canziani.FirstOrDefault(net =>
+                string.Equals(net.Label, name, StringComparison.OrdinalIgnoreCase) || string.Equals(net.Model, name, StringComparison.OrdinalIgnoreCase));
+            if (known is not null) return known;
+            var model = ModelArgument.Find(name).Name;
+            return new PublishedNet(model, model, Accuracy: null);
+        }
+    }
+
+    private static Option<string[]?> List(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "A,B",
+        CustomParser = result => result.Tokens[0].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+    };
 
     // Seconds of each step; as many steps as asked for, or as take some seconds.
     private static double[] Measure(BenchStep step, int warmup, int? asked)

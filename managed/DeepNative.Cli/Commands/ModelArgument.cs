@@ -16,7 +16,8 @@ internal static class ModelArgument
 
     /// <summary>The argument of commands that also take nets without data.</summary>
     /// <returns>A new one for each command.</returns>
-    public static Argument<string> CreateMeasurable() => new("model") { Description = $"One of {Names(Measurable)}" };
+    public static Argument<string?> CreateMeasurable() =>
+        new("model") { Description = $"One of {Names(Measurable)}", Arity = ArgumentArity.ZeroOrOne };
 
     /// <summary>Finds a model.</summary>
     /// <param name="name">Its name, in any case.</param>

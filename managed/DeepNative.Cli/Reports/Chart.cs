@@ -50,10 +50,33 @@ internal sealed class Chart
     /// <summary>The height in pixels without the legend.</summary>
     public double Height { get; init; } = 380;
 
+    /// <summary>Whether several series are named below the chart.</summary>
+    public bool ShowsLegend { get; init; } = true;
+
     /// <summary>Draws the chart.</summary>
     /// <param name="standalone">Whether it is a file of its own.</param>
     /// <returns>The SVG element.</returns>
-    public string ToSvg(bool standalone = true)
+    public string ToSvg(bool standalone = true) => Draw(standalone).Svg;
+
+    /// <summary>Draws charts side by side into one file.</summary>
+    /// <param name="title">What they show, for readers that do not see them.</param>
+    /// <param name="charts">From left to right.</param>
+    /// <returns>The SVG element.</returns>
+    public static string Beside(string title, IReadOnlyList<Chart> charts)
+    {
+        var drawn = charts.Select(chart => chart.Draw(standalone: false)).ToArray();
+        var svg = new SvgWriter(charts.Sum(chart => chart.Width), drawn.Max(chart => chart.Height), title, standalone: true);
+        var left = 0.0;
+        for (var i = 0; i < drawn.Length; i++)
+        {
+            svg.Insert(left, drawn[i].Svg);
+            left += charts[i].Width;
+        }
+
+        return svg.ToString();
+    }
+
+    private (string Svg, double Height) Draw(bool standalone)
     {
         var points = Series.SelectMany(series => series.Points).Where(point => X.Shows(point.X) && Y.Shows(point.Y)).ToArray();
         var y = Y.Fit(points.Select(point => point.Y), most: 7);
@@ -61,7 +84,8 @@ internal sealed class Chart
         var plot = (Left: left, Top: TitleHeight, Right: Width - 24, Bottom: Height - 46);
         var x = X.Fit(points.Select(point => point.X), most: (int)Math.Clamp((plot.Right - plot.Left) / 62, 2, 12));
         var legend = Legend(plot.Right - plot.Left);
-        var svg = new SvgWriter(Width, Height + legend.Count * LegendRow + (legend.Count > 0 ? 6 : 0), Title, standalone);
+        var height = Height + legend.Count * LegendRow + (legend.Count > 0 ? 8 : 0);
+        var svg = new SvgWriter(Width, height, Title, standalone);
         svg.Text(plot.Left, 21, SvgWriter.Fit(Title, Width - plot.Left - Gap, 14), "start", "title");
         DrawAxes(svg, x, y, plot);
         (double X, double Y) At(ChartPoint point) =>
@@ -73,7 +97,7 @@ internal sealed class Chart
 
         DrawBubbles(svg, At, plot);
         DrawLegend(svg, legend, plot.Left);
-        return svg.ToString();
+        return (svg.ToString(), height);
     }
 
     private void DrawAxes(SvgWriter svg, Ticks x, Ticks y, (double Left, double Top, double Right, double Bottom) plot)
@@ -129,6 +153,7 @@ internal sealed class Chart
     private void DrawBubbles(SvgWriter svg, Func<ChartPoint, (double X, double Y)> at, (double Left, double Top, double Right, double Bottom) plot)
     {
         var taken = new List<(double Left, double Top, double Right, double Bottom)>();
+        var bubbles = new List<(double X, double Y, double Radius)>();
         var labels = new List<(double X, double Y, double Radius, string Text)>();
         for (var i = 0; i < Series.Count; i++)
         {
@@ -140,6 +165,7 @@ internal sealed class Chart
                 svg.Circle(x, y, Math.Max(3, point.Radius), $"bubble s{color} f{color}", point.Label);
                 svg.Circle(x, y, 1.6, $"f{color}");
                 taken.Add((x - 3, y - 3, x + 3, y + 3));
+                bubbles.Add((x, y, Math.Max(3, point.Radius)));
                 if (point.Label is { Length: > 0 } label) labels.Add((x, y, Math.Max(3, point.Radius), label));
             }
         }
@@ -154,7 +180,8 @@ internal sealed class Chart
                 (x + 5, y - radius - 5), (x + 5, y + radius + 13), (x - width - 5, y - radius - 5), (x - width - 5, y + radius + 13),
                 (x + 6, y + 4), (x - 6 - width, y + 4),
             ];
-            var place = Array.Find(places, IsFree);
+            var place = Array.Find(places, corner => IsFree(corner) && !bubbles.Exists(bubble => bubble.X != x && Covers(bubble, corner)));
+            if (place == default) place = Array.Find(places, IsFree);
             for (var rows = 1; place == default && rows <= FarthestLabel; rows++)
             {
                 var shift = radius + 5 + rows * 13;
@@ -167,6 +194,13 @@ internal sealed class Chart
             svg.Text(place.X, place.Y, text, "start", size: LabelSize);
 
             (double Left, double Top, double Right, double Bottom) Box((double X, double Y) corner) => (corner.X, corner.Y - 10, corner.X + width, corner.Y + 3);
+
+            bool Covers((double X, double Y, double Radius) bubble, (double X, double Y) corner)
+            {
+                var box = Box(corner);
+                var (dx, dy) = (bubble.X - Math.Clamp(bubble.X, box.Left, box.Right), bubble.Y - Math.Clamp(bubble.Y, box.Top, box.Bottom));
+                return dx * dx + dy * dy < bubble.Radius * bubble.Radius;
+            }
 
             bool IsFree((double X, double Y) corner)
             {
@@ -181,6 +215,7 @@ internal sealed class Chart
     private List<List<(int Index, string Name)>> Legend(double room)
     {
         var rows = new List<List<(int Index, string Name)>>();
+        if (!ShowsLegend) return rows;
         if (Series.Count < 2 && !(Series.Count == 1 && Series[0].Dashed)) return rows;
         var used = double.PositiveInfinity;
         for (var i = 0; i < Series.Count; i++)
@@ -202,7 +237,7 @@ internal sealed class Chart
 
     private void DrawLegend(SvgWriter svg, List<List<(int Index, string Name)>> rows, double left)
     {
-        var y = Height + 4;
+        var y = Height + 7;
         foreach (var row in rows)
         {
             var x = left;

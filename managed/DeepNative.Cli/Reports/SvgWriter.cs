@@ -44,6 +44,12 @@ internal sealed class SvgWriter
     /// <returns>The closed element.</returns>
     public override string ToString() => _text + "</svg>\n";
 
+    /// <summary>Puts another picture into this one.</summary>
+    /// <param name="left">Where.</param>
+    /// <param name="svg">The picture.</param>
+    public void Insert(double left, string svg) =>
+        _text.Append(CultureInfo.InvariantCulture, $"<g transform=\"translate({Number(left)} 0)\">\n{svg}</g>\n");
+
     /// <summary>Draws a line.</summary>
     public void Line(double x1, double y1, double x2, double y2, string style) =>
         _text.Append(CultureInfo.InvariantCulture, $"<line class=\"{style}\" x1=\"{Number(x1)}\" y1=\"{Number(y1)}\" x2=\"{Number(x2)}\" y2=\"{Number(y2)}\"/>\n");
