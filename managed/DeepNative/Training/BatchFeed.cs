@@ -7,8 +7,8 @@ namespace DeepNative.Training;
 /// <summary>
 /// Brings batches into a program's inputs, in the order of an epoch: read by the program itself from a
 /// data set on the device, or gathered straight into memory that the device shares, or by a
-/// <see cref="DataLoader"/>'s thread and an asynchronous copy. All give the same batches; none allocates
-/// in a step.
+/// <see cref="DataLoader"/>'s thread and an asynchronous copy, with further threads where examples take work. All give
+/// the same batches; none allocates in a step.
 /// </summary>
 internal sealed class BatchFeed : IDisposable
 {
@@ -22,20 +22,27 @@ internal sealed class BatchFeed : IDisposable
     private readonly int _inputBytes;
     private readonly int _targetBytes;
     private readonly int _weightBytes;
+    private readonly IRandomExampleSource? _made;
+    private readonly WorkerTeam? _team;
+    private readonly ulong? _seed;
     private int _next;
+    private int _epoch;
     private long _waited;
 
-    private BatchFeed(Device device, IExampleSource source, int batch, ulong? shuffleSeed, DeviceDataset? data, DeviceCursor? cursor, bool prefetch)
+    private BatchFeed(
+        Device device, IExampleSource source, int batch, ulong? seed, bool shuffle, DeviceDataset? data, DeviceCursor? cursor, FeedOptions options)
     {
         _source = source;
+        _made = source as IRandomExampleSource;
+        _seed = seed;
         _batch = batch;
         _inputBytes = checked((int)source.InputShape.Count * source.InputType.Size());
         _targetBytes = checked((int)source.TargetShape.Count * source.TargetType.Size());
         _weightBytes = checked((int)(source.WeightShape?.Count ?? 0) * sizeof(float));
         BatchCount = (int)(((long)source.Count + batch - 1) / batch);
         Data = data;
-        SharesMemory = data is null && !prefetch && device.Info.UsesHostMemory && !device.Info.IsAsynchronous;
-        if (shuffleSeed is { } seed) _random = new Philox(seed, DataLoader.ShuffleStream);
+        SharesMemory = data is null && !options.Prefetch && _made is null && device.Info.UsesHostMemory && !device.Info.IsAsynchronous;
+        if (shuffle) _random = new Philox(seed!.Value, DataLoader.ShuffleStream);
         if (data is not null)
         {
             _cursor = cursor;
@@ -47,7 +54,9 @@ internal sealed class BatchFeed : IDisposable
         }
         else
         {
-            _loader = new DataLoader(new Blocks(this), batch, shuffleSeed is not null, shuffleSeed ?? 0);
+            var blocks = new Blocks(this);
+            if (_made is not null) _team = new WorkerTeam(Math.Min(batch, options.WorkersFor(device)), blocks.Make);
+            _loader = new DataLoader(blocks, batch, shuffle, seed ?? 0);
             _copied = new DeviceEvent(device);
         }
     }
@@ -67,13 +76,14 @@ internal sealed class BatchFeed : IDisposable
     /// <summary>Time that <see cref="Next"/> took for a batch to be ready, gathering in this thread included.</summary>
     public TimeSpan Waited => Stopwatch.GetElapsedTime(0, _waited);
 
-    /// <summary>The batches of training, in a new order each epoch where a seed for it is given.</summary>
-    public static BatchFeed ForTraining(Device device, IExampleSource source, int batch, ulong? shuffleSeed, DeviceDataset? data, bool prefetch) =>
-        new(device, source, batch, shuffleSeed, data, data?.Training, prefetch);
+    /// <summary>The batches of training, in a new order each epoch where that is asked for.</summary>
+    public static BatchFeed ForTraining(
+        Device device, IExampleSource source, int batch, ulong seed, bool shuffle, DeviceDataset? data, FeedOptions options) =>
+        new(device, source, batch, seed, shuffle, data, data?.Training, options);
 
-    /// <summary>The batches of evaluation, in the data's order.</summary>
-    public static BatchFeed ForEvaluation(Device device, IExampleSource source, int batch, DeviceDataset? data, bool prefetch) =>
-        new(device, source, batch, null, data, data?.Evaluation, prefetch);
+    /// <summary>The batches of evaluation, in the data's order, nothing random in them.</summary>
+    public static BatchFeed ForEvaluation(Device device, IExampleSource source, int batch, DeviceDataset? data, FeedOptions options) =>
+        new(device, source, batch, seed: null, shuffle: false, data, data?.Evaluation, options);
 
     /// <summary>Examples in one batch of the epoch.</summary>
     public int CountOf(int index) => Math.Min(_batch, _source.Count - index * _batch);
@@ -81,6 +91,8 @@ internal sealed class BatchFeed : IDisposable
     public void StartEpoch(int epoch, int firstBatch = 0)
     {
         _next = firstBatch;
+        // Before the loader begins: what its thread still makes with the other number is dropped.
+        _epoch = epoch;
         if (_cursor is not null) _cursor.Start(_random, epoch, (long)firstBatch * _batch);
         else if (_loader is not null) _loader.StartEpoch(epoch, firstBatch);
         else DataLoader.Order(_order, _random, epoch);
@@ -122,6 +134,7 @@ internal sealed class BatchFeed : IDisposable
         _cursor?.Stop();
         if (Data is not null) Data.Readers--;
         _loader?.Dispose();
+        _team?.Dispose();
         // The loader's memory must outlive the copy out of it.
         _copied?.EndQuietly();
     }
@@ -129,17 +142,47 @@ internal sealed class BatchFeed : IDisposable
     /// <summary>Examples as a loader wants them: a batch is one block, all inputs, then all targets and weights.</summary>
     private sealed class Blocks(BatchFeed feed) : ISampleSource
     {
+        // What the team works at; its parts are examples.
+        private int[] _indices = [];
+        private int _count;
+        private nint _block;
+        private int _epoch;
+
         public int Count => feed._source.Count;
 
         public int SampleBytes => checked(feed._inputBytes + feed._targetBytes + feed._weightBytes);
 
-        public void Read(ReadOnlySpan<int> indices, Span<byte> images, Span<int> labels)
+        public unsafe void Read(ReadOnlySpan<int> indices, Span<byte> images, Span<int> labels)
         {
             var inputs = indices.Length * feed._inputBytes;
             var targets = indices.Length * feed._targetBytes;
-            feed._source.Gather(indices, images[..inputs], images.Slice(inputs, targets));
+            if (feed._team is { } team)
+            {
+                if (_indices.Length < indices.Length) _indices = new int[indices.Length];
+                indices.CopyTo(_indices);
+                // The loader's memory is pinned.
+                (_count, _block, _epoch) = (indices.Length, PinnedAddress.Of<byte>(images), feed._epoch);
+                team.Run(indices.Length);
+            }
+            else
+            {
+                feed._source.Gather(indices, images[..inputs], images.Slice(inputs, targets));
+            }
+
             if (feed._weightBytes > 0)
                 feed._source.GatherWeights(indices, MemoryMarshal.Cast<byte, float>(images.Slice(inputs + targets, indices.Length * feed._weightBytes)));
+        }
+
+        /// <summary>One example of the block, by one of the team's threads.</summary>
+        public unsafe void Make(int part)
+        {
+            var (inputBytes, targetBytes) = (feed._inputBytes, feed._targetBytes);
+            var block = (byte*)_block;
+            var input = new Span<byte>(block + (long)part * inputBytes, inputBytes);
+            var target = new Span<byte>(block + (long)_count * inputBytes + (long)part * targetBytes, targetBytes);
+            var index = _indices.AsSpan(part, 1);
+            if (feed._seed is { } seed) feed._made!.Gather(index, input, target, seed, _epoch);
+            else feed._made!.Gather(index, input, target);
         }
     }
 }

@@ -48,6 +48,7 @@ internal sealed class DeviceDatasets(Device device, bool? keep, Action<DeviceDat
 
     private bool IsWanted(IExampleSource source)
     {
+        if (source is IRandomExampleSource) return false;
         var bytes = DeviceDataset.BytesOf(source);
         if (keep is false || bytes > Array.MaxLength) return false;
         return keep is true || (!device.Info.UsesHostMemory && bytes <= device.Memory.AvailableBytes / LargestPart);

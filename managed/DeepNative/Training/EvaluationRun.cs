@@ -9,10 +9,10 @@ internal static class EvaluationRun
     private const int MostUnderWay = 1 << 22;
 
     public static EvaluationResult Run(
-        Device device, ModelPrograms programs, IExampleSource source, DeviceDataset? data, int batchSize, bool prefetch)
+        Device device, ModelPrograms programs, IExampleSource source, DeviceDataset? data, int batchSize, FeedOptions options)
     {
         var start = Stopwatch.GetTimestamp();
-        using var feed = BatchFeed.ForEvaluation(device, source, Math.Min(batchSize, source.Count), data, prefetch);
+        using var feed = BatchFeed.ForEvaluation(device, source, Math.Min(batchSize, source.Count), data, options);
         var first = programs.Evaluation(feed.CountOf(0), feed);
         var report = first.Report!;
         var length = checked((int)first.Row!.Shape.Count);

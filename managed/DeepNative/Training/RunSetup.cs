@@ -30,7 +30,7 @@ internal sealed record RunSetup
 
     public required ulong Seed { get; init; }
 
-    public required bool Prefetch { get; init; }
+    public required FeedOptions Feed { get; init; }
 
     public required TimeSpan ProgressInterval { get; init; }
 

@@ -186,7 +186,7 @@ public sealed partial class Trainer : IDisposable
             Schedule = _options.Schedule,
             Programs = programs,
             Seed = _seed,
-            Prefetch = _options.Prefetch,
+            Feed = Feed,
             ProgressInterval = _options.ProgressInterval,
             Save = WriteCheckpoint,
             SaveWeights = WriteWeights,
@@ -219,7 +219,7 @@ public sealed partial class Trainer : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         var programs = Programs(data);
         CheckExamples(data, programs);
-        return EvaluationRun.Run(_device, programs, data, _resident.Find(data), batch, _options.Prefetch);
+        return EvaluationRun.Run(_device, programs, data, _resident.Find(data), batch, Feed);
     }
 
     /// <summary>Predicts for one or more images.</summary>
@@ -255,6 +255,8 @@ public sealed partial class Trainer : IDisposable
     }
 
     private ModelPrograms Programs(IExampleSource data) => Programs(SpecOf(data));
+
+    private FeedOptions Feed => new(_options.Prefetch, _options.Workers);
 
     private AveragedWeights? Average => UseAverage ? _update.Average : null;
 

@@ -49,9 +49,24 @@ public sealed record TrainerOptions
     public bool Prefetch { get; init; }
 
     /// <summary>
+    /// Threads that make examples which take work (<see cref="IRandomExampleSource"/>), ahead of the steps; 0: one for each
+    /// core, beside the CPU device, which uses all cores itself, for every other one. The results are the same to the bit.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 0.</exception>
+    public int Workers
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(Workers));
+            field = value;
+        }
+    }
+
+    /// <summary>
     /// Whether data sets are copied to the device once, so that a step needs nothing from the host. Null:
     /// where the device has its own memory and a data set takes at most a quarter of what is free. True:
-    /// always. Data sets of 2 GiB and more are never. The results are the same to the bit.
+    /// always. Data sets of 2 GiB and more, and those that are drawn anew each epoch, are never. The results are the same to the bit.
     /// </summary>
     public bool? KeepDataOnDevice { get; init; }
 

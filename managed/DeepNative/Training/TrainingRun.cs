@@ -32,7 +32,7 @@ internal sealed class TrainingRun : IDisposable
         var options = setup.Options;
         var batch = Math.Min(options.Batch, setup.Data.Count);
         _feed = BatchFeed.ForTraining(
-            setup.Device, setup.Data, batch, options.Shuffle ? setup.Seed : null, setup.Resident.Find(setup.Data), setup.Prefetch);
+            setup.Device, setup.Data, batch, setup.Seed, options.Shuffle, setup.Resident.Find(setup.Data), setup.Feed);
         try
         {
             var rest = _feed.CountOf(_feed.BatchCount - 1);
@@ -167,7 +167,7 @@ internal sealed class TrainingRun : IDisposable
         if (_setup.Options.Validation is { } validation)
         {
             _validation = EvaluationRun.Run(
-                _setup.Device, _setup.Programs, validation, _setup.Resident.Find(validation), _setup.Options.Batch, _setup.Prefetch);
+                _setup.Device, _setup.Programs, validation, _setup.Resident.Find(validation), _setup.Options.Batch, _setup.Feed);
         }
 
         if (_setup.Schedule.PlateauRule is { } plateau && _validation is { } measured)
