@@ -1,0 +1,218 @@
+using System.Drawing;
+using System.Runtime.InteropServices;
+using DeepNative.Training;
+
+namespace DeepNative.Data;
+
+/// <summary>
+/// Classified pictures (JPEG, PNG, PGM, PPM) of a folder, decoded when they are needed: uint8 (C, H, W) with class indices.
+/// Training takes a random resized crop of each, anew each epoch; measuring takes the middle.
+/// </summary>
+public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
+{
+    private readonly PictureFolderOptions _options;
+    private readonly string[] _paths;
+    private readonly int[] _labels;
+    private readonly Size[] _sizes;
+    private readonly Normalization _statistics;
+    private readonly List<BadPicture> _bad = [];
+
+    private PictureFolder(
+        string name, PictureFolderOptions options, IReadOnlyList<string> classNames, string[] paths, int[] labels, Size[] sizes,
+        Normalization statistics)
+    {
+        Name = name;
+        ClassNames = classNames;
+        MaxLabel = classNames.Count - 1;
+        _options = options;
+        _paths = paths;
+        _labels = labels;
+        _sizes = sizes;
+        _statistics = statistics;
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public int Count => _paths.Length;
+
+    /// <inheritdoc/>
+    public Shape InputShape => new(_options.Channels, _options.Height, _options.Width);
+
+    /// <inheritdoc/>
+    public DType InputType => DType.UInt8;
+
+    /// <inheritdoc/>
+    public Shape TargetShape => Shape.Scalar;
+
+    /// <inheritdoc/>
+    public DType TargetType => DType.Int32;
+
+    /// <inheritdoc/>
+    public int? MaxLabel { get; }
+
+    /// <inheritdoc/>
+    public ReadOnlySpan<int> Labels => _labels;
+
+    /// <summary>The names of the folders, in ordinal order.</summary>
+    public IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>The files, in the order of the examples.</summary>
+    public IReadOnlyList<string> Paths => _paths;
+
+    /// <summary>Files that turned bad since they were checked, and for which others were taken.</summary>
+    public IReadOnlyList<BadPicture> TurnedBad
+    {
+        get
+        {
+            lock (_bad) return [.. _bad];
+        }
+    }
+
+    /// <summary>
+    /// Opens a folder that has one folder of pictures for each class, or train/ and val/ or test/ with such folders. Every
+    /// file is decoded once, by several threads, unless it is known from before; names that begin with "." are ignored.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="options">How pictures become inputs; null: (3, 224, 224).</param>
+    /// <param name="progress">Receives a line a second while files are checked; or null.</param>
+    /// <param name="token">Ends the check.</param>
+    /// <returns>
+    /// The parts. Where only one of val/ and test/ exists, it is the test part; where none does, a tenth of each class is
+    /// held out for it, always the same one.
+    /// </returns>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="InvalidDataException">No pictures, an empty class, a single class; the message says where.</exception>
+    /// <exception cref="BadPicturesException">Files that cannot be used, unless they are to be skipped.</exception>
+    public static ExampleSplits Open(
+        string folder, PictureFolderOptions? options = null, IProgress<string>? progress = null, CancellationToken token = default)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        options ??= new PictureFolderOptions();
+        var tree = PictureTree.Scan(folder);
+        var paths = tree.Parts.SelectMany(static part => part.Paths).ToArray();
+        var (found, bad) = new PictureCheck(tree.Folder, options).Run(paths, progress, token);
+        if (bad.Count > 0 && !options.SkipBad) throw new BadPicturesException(tree.Folder, bad, paths.Length);
+        var statistics = Normalize(found.AsSpan(0, tree.Train.Paths.Length), options);
+        var next = 0;
+        var parts = new List<PictureFolder>();
+        foreach (var part in tree.Parts)
+        {
+            var here = found.AsSpan(next, part.Paths.Length);
+            next += part.Paths.Length;
+            var name = parts.Count == 0 ? Path.GetFileName(tree.Folder) : $"{Path.GetFileName(tree.Folder)}, {(part == tree.Test ? "test" : "validation")}";
+            parts.Add(Select(name, options, tree.Classes, part, here, statistics));
+        }
+
+        if (parts.Count == 1)
+        {
+            CheckClasses(tree, parts[0]);
+            var (train, test) = ExampleSplit.HoldOut(parts[0], 0.1);
+            return new ExampleSplits(train, test) { ClassNames = tree.Classes, Bad = bad };
+        }
+
+        CheckClasses(tree, parts[0]);
+        return new ExampleSplits(parts[0], parts[^1])
+        {
+            Validation = parts.Count > 2 ? parts[1] : null,
+            ClassNames = tree.Classes,
+            Bad = bad,
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets) => Read(indices, inputs, targets, draw: null);
+
+    /// <inheritdoc/>
+    public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets, ulong seed, int epoch) =>
+        Read(indices, inputs, targets, _options.Augmentation.CropsAtRandom ? (seed, epoch) : null);
+
+    /// <summary>Mean and deviation of the training part's pictures, each resized to an input and so counting the same.</summary>
+    /// <returns>One number per channel, in units of byte / 255.</returns>
+    public Normalization? Statistics() => _statistics;
+
+    private void Read(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets, (ulong Seed, int Epoch)? draw)
+    {
+        var bytes = _options.Channels * _options.Height * _options.Width;
+        var labels = MemoryMarshal.Cast<byte, int>(targets);
+        for (var i = 0; i < indices.Length; i++)
+        {
+            // One that turned bad is replaced by the next that is sound: the same one in every run.
+            var example = indices[i];
+            while (!TryDecode(example, draw, inputs.Slice(i * bytes, bytes)))
+            {
+                example = (example + 1) % Count;
+                if (example == indices[i]) throw new BadPicturesException($"{Name}: no picture can be read any more.");
+            }
+
+            labels[i] = _labels[example];
+        }
+    }
+
+    private bool TryDecode(int example, (ulong Seed, int Epoch)? draw, Span<byte> planes)
+    {
+        var path = _paths[example];
+        var size = _sizes[example];
+        var crop = draw is { } by
+            ? PictureCrop.Random(size.Width, size.Height, _options.Augmentation, by.Seed, by.Epoch, example)
+            : PictureCrop.Center(size.Width, size.Height, _options.Width, _options.Height, _options.CenterCrop);
+        try
+        {
+            using var file = PictureReader.Open(path, _options.Limits);
+            PictureDecoder.DecodeResized(file.Bytes, _options.Channels, crop, _options.Width, _options.Height, flip: false, planes, _options.Limits);
+            return true;
+        }
+        catch (Exception error) when (PictureReader.ReasonOf(error) is not null || error is ArgumentException)
+        {
+            // A crop that does not fit: the file is not the one that was checked.
+            var bad = new BadPicture(path, PictureReader.ReasonOf(error) ?? "the picture has another size than when it was checked");
+            if (!_options.SkipBad) throw new PictureException(bad.Reason, error).At(path);
+            lock (_bad)
+                if (!_bad.Contains(bad)) _bad.Add(bad);
+            return false;
+        }
+    }
+
+    private static PictureFolder Select(
+        string name, PictureFolderOptions options, IReadOnlyList<string> classes, PictureTree.Part part,
+        ReadOnlySpan<PictureCheck.Found?> found, Normalization statistics)
+    {
+        var (paths, labels, sizes) = (new List<string>(), new List<int>(), new List<Size>());
+        for (var i = 0; i < found.Length; i++)
+        {
+            if (found[i] is not { } one) continue;
+            paths.Add(part.Paths[i]);
+            labels.Add(part.Labels[i]);
+            sizes.Add(new Size(one.Width, one.Height));
+        }
+
+        if (paths.Count == 0) throw new InvalidDataException($"{name}: none of its {found.Length} files is a picture that can be used.");
+        return new PictureFolder(name, options, classes, [.. paths], [.. labels], [.. sizes], statistics);
+    }
+
+    private static void CheckClasses(PictureTree tree, PictureFolder train)
+    {
+        var counts = ClassBalance.Counts(train.Labels, tree.Classes.Count);
+        for (var label = 0; label < counts.Length; label++)
+            if (counts[label] == 0)
+                throw new InvalidDataException($"{tree.Folder}: no picture of class \"{tree.Classes[label]}\" can be used to train.");
+    }
+
+    private static Normalization Normalize(ReadOnlySpan<PictureCheck.Found?> found, PictureFolderOptions options)
+    {
+        var (sums, squares, count) = (new long[options.Channels], new long[options.Channels], 0L);
+        foreach (var one in found)
+        {
+            if (one is null) continue;
+            count += options.Height * options.Width;
+            for (var channel = 0; channel < sums.Length; channel++)
+            {
+                sums[channel] += one.Sums[channel];
+                squares[channel] += one.Squares[channel];
+            }
+        }
+
+        return PlaneStatistics.From(sums, squares, count);
+    }
+}

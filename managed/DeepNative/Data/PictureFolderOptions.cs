@@ -1,0 +1,67 @@
+namespace DeepNative.Data;
+
+/// <summary>How the pictures of a folder become inputs.</summary>
+public sealed record PictureFolderOptions
+{
+    /// <summary>Rows of an input, at least 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
+    public int Height { get; init => field = Positive(value, nameof(Height)); } = 224;
+
+    /// <summary>Columns of an input, at least 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
+    public int Width { get; init => field = Positive(value, nameof(Width)); } = 224;
+
+    /// <summary>1: grey; 3: red, green, blue. Pictures of the other kind are converted.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Neither.</exception>
+    public int Channels
+    {
+        get;
+        init => field = value is 1 or 3 ? value : throw new ArgumentOutOfRangeException(nameof(Channels), value, "expected 1 or 3.");
+    } = 3;
+
+    /// <summary>The random resized crop of training (its other numbers are of the training program).</summary>
+    public Augmentation Augmentation { get; init; } = Augmentation.None;
+
+    /// <summary>
+    /// What is measured with, and trained with where no crop is random: the middle of a picture, as large as fits in the
+    /// input's proportions times this; above 0 to 1. 224/256 is the usual "resize to 256, crop 224".
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside that range.</exception>
+    public double CenterCrop
+    {
+        get;
+        init => field = value is > 0.0 and <= 1.0
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(CenterCrop), value, "expected above 0 to 1.");
+    } = 224.0 / 256.0;
+
+    /// <summary>
+    /// Files that cannot be used are left out, also those that turn bad while training (another picture takes the place);
+    /// else they are an error.
+    /// </summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>Threads that check the files; 0: one for each core.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 0.</exception>
+    public int Workers
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(Workers));
+            field = value;
+        }
+    }
+
+    /// <summary>What is refused from a picture's header.</summary>
+    public PictureLimits Limits { get; init; } = PictureLimits.Default;
+
+    /// <summary>Where it is kept which files were checked and how they were; null: the default folder.</summary>
+    public DatasetCache? Cache { get; init; }
+
+    private static int Positive(int value, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value, name);
+        return value;
+    }
+}
