@@ -24,7 +24,8 @@ internal static class CommonOptions
     /// <summary>Which data set.</summary>
     public static Option<string?> Data() => new("--data")
     {
-        Description = $"The data set: {string.Join(", ", Datasets.Names)}. Default: the model's own",
+        Description = $"The data set: {string.Join(", ", Datasets.Names)}; or a folder with one of pictures for each class, "
+            + "or with image/ and label/. Default: the model's own",
         HelpName = "NAME",
     };
 

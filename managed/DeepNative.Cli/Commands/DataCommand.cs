@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using DeepNative.Cli.Output;
+using DeepNative.Cli.Runs;
 using DeepNative.Data;
+using DeepNative.Models;
+using DeepNative.Training;
 
 namespace DeepNative.Cli.Commands;
 
@@ -14,35 +17,71 @@ internal sealed class DataCommand : Command
     public DataCommand(TextWriter output, TextWriter error)
         : base("data", "Fetches data sets")
     {
-        var name = new Argument<string>("name") { Description = $"One of {string.Join(", ", Datasets.Names)}" };
+        var name = new Argument<string>("name") { Description = $"One of {string.Join(", ", Datasets.Names)}, or a folder, which is checked" };
         var folder = CommonOptions.DataFolder();
         var get = new Command("get", "Fetches a data set and checks it, unless it is there already") { name, folder };
         get.SetAction(parsed => Get(new Terminal(output, error), parsed.GetRequiredValue(name), parsed.GetValue(folder)));
         Subcommands.Add(get);
     }
 
-    /// <summary>The description of a data set.</summary>
-    /// <param name="name">Its name.</param>
-    /// <returns>The description.</returns>
+    /// <summary>What a data set is called in files: its name in lower case, or a folder's full path.</summary>
+    /// <param name="data">As the user wrote it.</param>
+    /// <returns>The name, or what was written where there is no such thing.</returns>
+    public static string NameOf(string data) =>
+        Datasets.Names.FirstOrDefault(name => string.Equals(name, data, StringComparison.OrdinalIgnoreCase))
+        ?? (data.Length > 0 && Directory.Exists(data) ? Path.GetFullPath(data) : data);
+
+    /// <summary>Makes sure that there is a data set before anything takes time.</summary>
+    /// <param name="data">A name or a folder.</param>
+    /// <param name="folder">Where data sets lie; null: the default.</param>
     /// <exception cref="UsageException">There is none; lists the known ones.</exception>
-    public static DatasetDescription Find(string name) =>
-        Datasets.Names.Contains(name, StringComparer.OrdinalIgnoreCase)
-            ? Datasets.Find(name)
-            : throw new UsageException($"unknown data set '{name}'; known are {string.Join(", ", Datasets.Names)}");
+    public static void Check(string data, string? folder)
+    {
+        if (Datasets.Names.Contains(NameOf(data)) || Datasets.FindFolder(data, new DatasetCache(folder)) is not null) return;
+        throw new UsageException($"unknown data set '{data}': known are {string.Join(", ", Datasets.Names)}, and folders of pictures");
+    }
+
+    /// <summary>Opens the data that a trained model is measured with.</summary>
+    /// <param name="trained">The model; pictures of a folder are brought to its inputs' size.</param>
+    /// <param name="data">A name or a folder.</param>
+    /// <param name="folder">Where data sets lie; null: the default.</param>
+    /// <param name="terminal">Told what is fetched or checked.</param>
+    /// <returns>The data.</returns>
+    /// <exception cref="UsageException">There is no such data set; lists the known ones.</exception>
+    public static ExampleSplits Open(TrainedModel trained, string data, string? folder, Terminal terminal)
+    {
+        Check(data, folder);
+        var options = new DataOptions
+        {
+            InputShape = trained.Options.InputShape ?? (trained.Model.InputShape is { Rank: 3 } usual ? usual : null),
+            Cache = new DatasetCache(folder),
+        };
+        return Datasets.Open(data, options, new LineProgress(terminal));
+    }
+
+    /// <summary>What a model is made for so that it fits the data.</summary>
+    /// <param name="data">The data.</param>
+    /// <returns>Their inputs' shape, and their number of classes where they have classes.</returns>
+    public static ModelOptions OptionsFor(ExampleSplits data) => new()
+    {
+        InputShape = data.Train.InputShape,
+        Classes = data.ClassNames.Count > 0 ? data.ClassNames.Count : null,
+    };
 
     private static int Get(Terminal terminal, string name, string? folder)
     {
-        var description = Find(name);
+        Check(name, folder);
         var cache = new DatasetCache(folder);
-        var data = Datasets.Load(description, cache, new LineProgress(terminal));
-        foreach (var part in (ImageDataset[])[data.Train, data.Test])
+        var data = Datasets.Open(name, new DataOptions { Cache = cache }, new LineProgress(terminal));
+        foreach (var part in (IExampleSource?[])[data.Train, data.Validation, data.Test])
         {
+            if (part is null) continue;
             terminal.Line(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{part.Name}: {part.Count} images of ({part.Channels}, {part.Height}, {part.Width}) in {part.ClassCount} classes"));
+                $"{part.Name}: {part.Count} images of {part.InputShape} in {data.ClassNames.Count} classes"));
         }
 
-        terminal.Line($"in {Path.Combine(cache.Folder, description.Name)}");
+        if (Directory.Exists(Path.Combine(cache.Folder, NameOf(name)))) terminal.Line($"in {Path.Combine(cache.Folder, NameOf(name))}");
         return ExitCodes.Success;
     }
 }

@@ -36,12 +36,12 @@ internal sealed class EvalCommand : Command
     private int Run(Terminal terminal, ParseResult parsed)
     {
         var trained = TrainedModel.Find(parsed.GetRequiredValue(_run));
-        var description = DataCommand.Find(parsed.GetValue(_data) ?? trained.Data);
+        var name = DataCommand.NameOf(parsed.GetValue(_data) ?? trained.Data);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
-        terminal.Line($"{trained.Model.Name} from {trained.Path} on {description.Name}, {CommonOptions.Describe(device)}");
-        var data = Datasets.Load(description, new DatasetCache(parsed.GetValue(_folder)), new LineProgress(terminal)).Test;
+        terminal.Line($"{trained.Model.Name} from {trained.Path} on {name}, {CommonOptions.Describe(device)}");
+        var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), terminal).Test;
         // The rule does nothing here.
-        using var trainer = new Trainer(trained.Model.Create(), trained.Model.Loss(), new Sgd(learningRate: 1f), device);
+        using var trainer = new Trainer(trained.Model.Create(trained.Options), trained.Model.Loss(), new Sgd(learningRate: 1f), device);
         trainer.Load(trained.Path);
         var result = trainer.Evaluate(data);
         terminal.Line(string.Create(

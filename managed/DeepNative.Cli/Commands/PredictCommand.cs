@@ -54,10 +54,10 @@ internal sealed class PredictCommand : Command
         var files = parsed.GetRequiredValue(_files);
         // All images are read before the device is opened: a bad one is told at once.
         var pictures = Array.ConvertAll(files, PictureFile.Read);
-        var shape = trained.Model.InputShape;
+        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
         var (channels, height, width) = ((int)shape[0], (int)shape[1], (int)shape[2]);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
-        using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create());
+        using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options));
         var names = ClassNames(trained);
         var first = double.NaN;
         for (var i = 0; i < files.Length; i++)
@@ -103,5 +103,6 @@ internal sealed class PredictCommand : Command
         names is not null && index < names.Count ? names[index] : index.ToString(CultureInfo.InvariantCulture);
 
     private static IReadOnlyList<string>? ClassNames(TrainedModel trained) =>
-        Datasets.Names.Contains(trained.Data) ? Datasets.Find(trained.Data).ClassNames : null;
+        trained.ClassNames.Count > 0 ? trained.ClassNames
+        : Datasets.ClassNamesOf(trained.Data);
 }

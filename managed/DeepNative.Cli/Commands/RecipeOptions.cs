@@ -17,8 +17,10 @@ internal sealed class RecipeOptions
     public RecipeOptions()
     {
         _optimizer.AcceptOnlyFromAmong([.. OptimizerRules.Names]);
-        Add(CommonOptions.Data(), recipe => recipe.Data, (recipe, data) => recipe with { Data = DataCommand.Find(data).Name });
+        Add(CommonOptions.Data(), recipe => recipe.Data, (recipe, data) => recipe with { Data = DataCommand.NameOf(data) });
         Add(Number<int>("--batch", "Images in a step"), recipe => recipe.Batch, (recipe, batch) => recipe with { Batch = batch });
+        Add(Number<int>("--image-size", "Rows and columns to which pictures of a folder are brought"), recipe => recipe.ImageSize,
+            (recipe, size) => recipe with { ImageSize = size });
         Add(Number<float>("--momentum", "Momentum of sgd, rmsprop and lars", zero: true), recipe => recipe.Momentum,
             (recipe, momentum) => recipe with { Momentum = momentum, Nesterov = recipe.Nesterov && momentum > 0f });
         Add(Number<float>("--weight-decay", "The factor of the weights in the gradient", zero: true), recipe => recipe.WeightDecay,

@@ -36,13 +36,12 @@ internal sealed class ReportCommand : Command
         if (!parsed.GetValue(_noTest) && (File.Exists(run.Weights) || File.Exists(run.Checkpoint)))
         {
             var trained = TrainedModel.Find(run.Path);
-            var data = Datasets.Load(
-                DataCommand.Find(trained.Data), new DatasetCache(parsed.GetValue(_folder)), new LineProgress(terminal)).Test;
+            var data = DataCommand.Open(trained, trained.Data, parsed.GetValue(_folder), terminal);
             using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
-            using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(), trained.Model.Loss());
+            using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options), trained.Model.Loss());
             review = TestReview.Of(
-                inputs => predictor.Predict(inputs), new ImageSource(data), data.ClassNames,
-                ModelSummary.Of(trained.Model.Create(), predictor.InputShape).MultiplyAdds);
+                inputs => predictor.Predict(inputs), data.Test, data.ClassNames,
+                ModelSummary.Of(trained.Model.Create(trained.Options), predictor.InputShape).MultiplyAdds);
         }
 
         terminal.Line(RunReport.Write(run, review));

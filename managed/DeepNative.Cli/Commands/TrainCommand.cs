@@ -26,6 +26,10 @@ internal sealed class TrainCommand : Command
     private readonly RecipeOptions _changes = new();
     private readonly Option<ulong?> _seed = CommonOptions.Seed();
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
+    private readonly Option<bool> _skipBad = new("--skip-bad") { Description = "Leave out pictures of a folder that cannot be read, instead of stopping" };
+    private readonly Option<int?> _workers = CommonOptions.Number<int>(
+        "--workers", "Threads that decode pictures of a folder. Default: one for each core, for every other one beside the CPU device");
+
     private readonly Option<string?> _name = new("--name") { Description = "The folder in runs/. Default: the model's name, numbered" };
     private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run --name, or the model's latest, from its checkpoint" };
     private readonly Option<int?> _checkpointEvery = CommonOptions.Number<int>("--checkpoint-every", "Epochs between two checkpoints. Default: 1");
@@ -43,7 +47,7 @@ internal sealed class TrainCommand : Command
     {
         Arguments.Add(_model);
         foreach (var option in (Option[])
-            [_recipe, .. _changes.All, _seed, _folder, _name, _resume, _checkpointEvery, _validate, _noProgress, _device, _threads, _json])
+            [_recipe, .. _changes.All, _seed, _folder, _skipBad, _workers, _name, _resume, _checkpointEvery, _validate, _noProgress, _device, _threads, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
@@ -56,9 +60,9 @@ internal sealed class TrainCommand : Command
         var configuration = resumed is null ? Configure(parsed) : Continue(parsed, resumed);
         var model = ModelArgument.Find(configuration.Model);
         configuration.Recipe.Check();
-        var data = DataCommand.Find(configuration.Recipe.Data);
+        DataCommand.Check(configuration.Recipe.Data, parsed.GetValue(_folder));
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
-        var session = new TrainingSession(terminal, device, model, data)
+        var session = new TrainingSession(terminal, device, model)
         {
             Configuration = configuration with
             {
@@ -72,6 +76,8 @@ internal sealed class TrainCommand : Command
             Resumed = resumed,
             RunName = parsed.GetValue(_name),
             DataFolder = parsed.GetValue(_folder),
+            SkipBad = parsed.GetValue(_skipBad),
+            Workers = parsed.GetValue(_workers) ?? 0,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? 1,
             Validate = parsed.GetValue(_validate),
             ShowProgress = !parsed.GetValue(_noProgress),

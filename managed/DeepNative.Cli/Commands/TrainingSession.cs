@@ -10,7 +10,7 @@ namespace DeepNative.Cli.Commands;
 
 /// <summary>One training from the data to the finished run folder.</summary>
 internal sealed class TrainingSession(
-    Terminal terminal, Device device, ModelEntry model, DatasetDescription description)
+    Terminal terminal, Device device, ModelEntry model, DatasetDescription? description = null)
 {
     /// <summary>What is trained and how.</summary>
     public required RunConfiguration Configuration { get; init; }
@@ -23,6 +23,12 @@ internal sealed class TrainingSession(
 
     /// <summary>Where data sets lie; null: the default.</summary>
     public string? DataFolder { get; init; }
+
+    /// <summary>Whether pictures that cannot be read are left out.</summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>Threads that decode pictures; 0: the default.</summary>
+    public int Workers { get; init; }
 
     /// <summary>Epochs between two checkpoints.</summary>
     public required int CheckpointEvery { get; init; }
@@ -40,26 +46,42 @@ internal sealed class TrainingSession(
     public int Train()
     {
         using var interruption = new Interruption();
-        terminal.Line($"{model.Name} on {description.Name}, {CommonOptions.Describe(device)}");
-        var data = Datasets.Load(description, new DatasetCache(DataFolder), new LineProgress(terminal), interruption.Token);
-        using var trainer = new Trainer(model.Create(), model.Loss(), Recipe.CreateOptimizer(), device, Configuration.Seed, new TrainerOptions
+        terminal.Line($"{model.Name} on {Recipe.Data}, {CommonOptions.Describe(device)}");
+        var data = OpenData(interruption.Token);
+        var statistics = data.Train.Statistics();
+        var options = DataCommand.OptionsFor(data);
+        using var trainer = new Trainer(model.Create(options), model.Loss(), Recipe.CreateOptimizer(), device, Configuration.Seed, new TrainerOptions
         {
             Schedule = Recipe.CreateSchedule(),
             Clipping = Recipe.CreateClipping(),
             AccumulationSteps = Recipe.Accumulate,
             Averaging = Recipe.CreateAveraging(),
-            Normalization = Normalization(data.Train),
+            Normalization = statistics,
+            Workers = Workers,
             ModelName = model.Name,
         });
         var before = Resumed?.ReadMetrics() ?? new RunMetrics { Epochs = [] };
         if (Resumed is not null) Resume(trainer, Resumed, before);
         var run = Resumed ?? RunFolder.Create(RunName, model.Name);
-        run.Write(Configuration with { InputMean = Floats(data.Train.Mean), InputDeviation = Floats(data.Train.Std) });
+        run.Write(Configuration with
+        {
+            InputMean = statistics is null ? [] : statistics.Mean.ToArray(),
+            InputDeviation = statistics is null ? [] : statistics.Deviation.ToArray(),
+            InputShape = Extents(data.Train.InputShape),
+            ClassNames = [.. data.ClassNames],
+        });
         using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress);
         var fit = progress.Show(() => trainer.Fit(
-            data.Train, Recipe.Epochs, Recipe.Batch, progress: progress,
-            checkpoint: new CheckpointOptions(run.Checkpoint, CheckpointEvery),
-            validation: Validate || Schedules.NeedsValidation(Recipe.Schedule) ? data.Test : null, cancellation: interruption.Token));
+            data.Train,
+            new FitOptions
+            {
+                Epochs = Recipe.Epochs,
+                Batch = Recipe.Batch,
+                Progress = progress,
+                Checkpoint = new CheckpointOptions(run.Checkpoint, CheckpointEvery),
+                Validation = Validate || Schedules.NeedsValidation(Recipe.Schedule) ? data.Test : null,
+            },
+            interruption.Token));
         var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
@@ -69,6 +91,33 @@ internal sealed class TrainingSession(
             : $"interrupted; {run.Checkpoint} holds the state. To go on: ./deepnative train --resume --name {run.Name}");
         terminal.Write(Measure(fit, metrics));
         return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;
+    }
+
+    private static long[] Extents(Shape shape)
+    {
+        var extents = new long[shape.Rank];
+        shape.CopyTo(extents);
+        return extents;
+    }
+
+    private ExampleSplits OpenData(CancellationToken token)
+    {
+        var shape = model.InputShape;
+        if (Recipe.ImageSize > 0 && shape.Rank == 3) shape = new Shape(shape[0], Recipe.ImageSize, Recipe.ImageSize);
+        var options = new DataOptions
+        {
+            InputShape = shape.Rank == 3 ? shape : null,
+            Augmentation = Recipe.Augmentation,
+            SkipBad = SkipBad,
+            Workers = Workers,
+            Cache = new DatasetCache(DataFolder),
+        };
+        var progress = new LineProgress(terminal);
+        var data = description is null
+            ? Datasets.Open(Recipe.Data, options, progress, token)
+            : Datasets.Open(description, options, progress, token);
+        foreach (var bad in data.Bad) terminal.Line($"left out: {bad.Path}: {bad.Reason}");
+        return data;
     }
 
     private void Resume(Trainer trainer, RunFolder run, RunMetrics before)
@@ -82,7 +131,9 @@ internal sealed class TrainingSession(
     private static string Summary(FitResult fit, RunMetrics metrics)
     {
         var error = metrics.TestError is { } value ? string.Create(CultureInfo.InvariantCulture, $"test error {value:P2}, ") : "";
-        var data = fit.DataOnDevice ? "on the device" : "fed from the host";
+        var data = fit.DataOnDevice
+            ? "on the device"
+            : string.Create(CultureInfo.InvariantCulture, $"fed from the host, waited for {DataWait(fit):P1} of the time");
         return string.Create(
             CultureInfo.InvariantCulture,
             $"train loss {metrics.TrainLoss:0.0000}, {error}{Units.Rate(fit.ImagesPerSecond)} images/s, {Units.Time(fit.Seconds)}, first step after {Units.Time(fit.FirstStepSeconds)}, data {data}");
@@ -104,15 +155,8 @@ internal sealed class TrainingSession(
         PeakBytes = device.Memory.PeakBytes,
         FirstStepSeconds = Measurement.Finite(fit.FirstStepSeconds),
         Seed = Configuration.Seed,
+        DataWait = DataWait(fit),
     };
 
-    // The numbers in config.json and those that are used are the same floats.
-    private static Normalization Normalization(ImageDataset data) => new(Floats(data.Mean), Floats(data.Std));
-
-    private static float[] Floats(ReadOnlySpan<double> values)
-    {
-        var floats = new float[values.Length];
-        for (var i = 0; i < floats.Length; i++) floats[i] = (float)values[i];
-        return floats;
-    }
+    private static double DataWait(FitResult fit) => fit.Seconds > 0 ? fit.DataSeconds / fit.Seconds : 0;
 }

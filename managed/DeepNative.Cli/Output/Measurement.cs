@@ -56,6 +56,9 @@ internal sealed record Measurement
     /// <summary>The seed of all random numbers.</summary>
     public ulong? Seed { get; init; }
 
+    /// <summary>The part of the time, 0 to 1, that steps waited for their data.</summary>
+    public double? DataWait { get; init; }
+
     /// <summary>The version of the tool.</summary>
     public string Version { get; init; } = BuildVersion.Split('+')[0];
 

@@ -26,6 +26,12 @@ internal sealed record RunConfiguration
     /// <summary>Standard deviation per channel that the inputs were divided by.</summary>
     public float[] InputDeviation { get; init; } = [];
 
+    /// <summary>One input, (C, H, W) for pictures.</summary>
+    public long[] InputShape { get; init; } = [];
+
+    /// <summary>The classes' names, in the order of the outputs.</summary>
+    public string[] ClassNames { get; init; } = [];
+
     /// <summary>The device's name.</summary>
     public string Device { get; init; } = "";
 

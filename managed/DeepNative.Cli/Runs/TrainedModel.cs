@@ -10,6 +10,12 @@ namespace DeepNative.Cli.Runs;
 /// <param name="Data">The name of the data set that it was trained on, as far as is known.</param>
 internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
 {
+    /// <summary>What the model was made for.</summary>
+    public ModelOptions Options { get; init; } = ModelOptions.Default;
+
+    /// <summary>The names of the classes, as far as they are known.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
     /// <summary>Finds what a user names.</summary>
     /// <param name="name">A run, a path of a run's folder or of a safetensors file, or a model: its latest run.</param>
     /// <returns>The file and its model.</returns>
@@ -30,7 +36,15 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
         var configuration = run.ReadConfiguration();
         var path = File.Exists(run.Weights) ? run.Weights : run.Checkpoint;
         if (!File.Exists(path)) throw new UsageException($"the run '{run.Name}' has no weights yet");
-        return new TrainedModel(path, ModelArgument.Find(configuration.Model), configuration.Recipe.Data);
+        return new TrainedModel(path, ModelArgument.Find(configuration.Model), configuration.Recipe.Data)
+        {
+            Options = new ModelOptions
+            {
+                InputShape = configuration.InputShape.Length > 0 ? new Shape(configuration.InputShape) : null,
+                Classes = configuration.ClassNames.Length > 0 ? configuration.ClassNames.Length : null,
+            },
+            ClassNames = configuration.ClassNames,
+        };
     }
 
     private static TrainedModel OfFile(string path)

@@ -1,23 +1,45 @@
+using DeepNative.Training;
+
 namespace DeepNative.Data;
 
-/// <summary>The data sets that the library can fetch by name.</summary>
+/// <summary>The data sets that the library knows by name, and folders of the user's own.</summary>
 public static class Datasets
 {
-    private static readonly DatasetDescription[] _all = [Cifar10.Description, Cifar100.Description, FashionMnist.Description, Mnist.Description];
+    private const int ShapesTrain = 4000;
+    private const int ShapesTest = 1000;
+    private const int ShapesSize = 64;
 
-    /// <summary>All names, in alphabetical order.</summary>
-    public static IReadOnlyList<string> Names { get; } = Array.ConvertAll(_all, static set => set.Name);
+    private static readonly DatasetDescription[] _fetched =
+        [Cifar10.Description, Cifar100.Description, FashionMnist.Description, Mnist.Description];
 
-    /// <summary>The description of a data set.</summary>
+    private static readonly (string Name, IReadOnlyList<string> ClassNames, Func<ShapesOptions, string, IExampleSource> Draw)[] _drawn =
+    [
+        ("shapes", ShapesDataset.ClassNames, static (options, name) => new ShapesDataset(options, name).ToImages().AsExamples()),
+        ("shapes-heatmap", ShapesDataset.ClassNames,
+            static (options, name) => new ShapesDataset(options with { MostObjects = 3 }, name).ToHeatmaps()),
+        ("shapes-segmentation", ["background", .. ShapesDataset.ClassNames],
+            static (options, name) => new ShapesDataset(options with { MostObjects = 3 }, name).ToMasks()),
+    ];
+
+    /// <summary>All names, in alphabetical order: of those that are fetched and those that are drawn.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        [.. _fetched.Select(static set => set.Name).Concat(_drawn.Select(static set => set.Name)).Order(StringComparer.Ordinal)];
+
+    /// <summary>The description of a data set that is fetched.</summary>
     /// <param name="name">Its name, in any case.</param>
     /// <returns>The description.</returns>
     /// <exception cref="ArgumentException">There is no such data set; the message lists the known ones.</exception>
-    public static DatasetDescription Find(string name)
-    {
-        foreach (var set in _all)
-            if (string.Equals(set.Name, name, StringComparison.OrdinalIgnoreCase)) return set;
-        throw new ArgumentException($"Unknown data set '{name}'; known are {string.Join(", ", Names)}.", nameof(name));
-    }
+    public static DatasetDescription Find(string name) =>
+        TryFind(name) ?? throw new ArgumentException(
+            $"Unknown data set '{name}'; known are {string.Join(", ", _fetched.Select(static set => set.Name))}.", nameof(name));
+
+    /// <summary>The classes of a data set of <see cref="Names"/>, without opening it.</summary>
+    /// <param name="name">Its name, in any case.</param>
+    /// <returns>One name per class; null where the name is no data set's.</returns>
+    public static IReadOnlyList<string>? ClassNamesOf(string name) =>
+        TryFind(name)?.ClassNames ?? (Array.Find(_drawn, set => string.Equals(set.Name, name, StringComparison.OrdinalIgnoreCase)) is { Name: not null } drawn
+            ? drawn.ClassNames
+            : null);
 
     /// <summary>Loads a data set, fetching what the cache lacks.</summary>
     /// <param name="name">Its name, in any case.</param>
@@ -45,5 +67,83 @@ public static class Datasets
         ArgumentNullException.ThrowIfNull(description);
         var folder = (cache ?? new DatasetCache()).Fetch(description, progress, token);
         return description.Format.Read(description.Name, folder, description.ClassNames);
+    }
+
+    /// <summary>The folder that a name means, where it means none of <see cref="Names"/>.</summary>
+    /// <param name="data">A path, or the name of a folder in the cache.</param>
+    /// <param name="cache">The cache; null for the default folder.</param>
+    /// <returns>The full path; null where there is no such folder.</returns>
+    public static string? FindFolder(string data, DatasetCache? cache = null)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        if (data.Length == 0) return null;
+        if (Directory.Exists(data)) return Path.GetFullPath(data);
+        var kept = Path.Combine((cache ?? new DatasetCache()).Folder, data);
+        return Directory.Exists(kept) ? Path.GetFullPath(kept) : null;
+    }
+
+    /// <summary>Opens any data set: one of <see cref="Names"/>, or a folder.</summary>
+    /// <param name="data">
+    /// A name, in any case; or a folder (a path, or the name of a folder in the cache) of pictures in folders by class, see
+    /// <see cref="PictureFolder"/>, or of pictures and masks, see <see cref="SegmentationFolder"/>.
+    /// </param>
+    /// <param name="options">How examples are made; null: the usual way.</param>
+    /// <param name="progress">Receives a line per noteworthy step; or null.</param>
+    /// <param name="token">Ends it.</param>
+    /// <returns>The parts.</returns>
+    /// <exception cref="ArgumentException">There is no such data set or folder; or it cannot have such inputs.</exception>
+    /// <exception cref="DatasetUnavailableException">No source gave the files; the message says what to put where.</exception>
+    /// <exception cref="InvalidDataException">The folder is not of one of those forms; the message says why.</exception>
+    /// <exception cref="BadPicturesException">Files that cannot be used, unless they are to be skipped.</exception>
+    public static ExampleSplits Open(
+        string data, DataOptions? options = null, IProgress<string>? progress = null, CancellationToken token = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        options ??= new DataOptions();
+        if (TryFind(data) is { } description) return Open(description, options, progress, token);
+        foreach (var (name, classNames, draw) in _drawn)
+            if (string.Equals(name, data, StringComparison.OrdinalIgnoreCase)) return Draw(name, classNames, draw, options.InputShape);
+        var folder = FindFolder(data, options.Cache) ?? throw new ArgumentException(
+            $"'{data}' is no data set and no folder; known are {string.Join(", ", Names)}, and folders of pictures.", nameof(data));
+        var shape = options.InputShape;
+        if (shape is { Rank: not 3 }) throw new ArgumentException($"{folder}: inputs are (C, H, W), not {shape}.", nameof(options));
+        if (SegmentationFolder.Matches(folder)) return SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), token: token);
+        var pictures = new PictureFolderOptions
+        {
+            SkipBad = options.SkipBad,
+            Workers = options.Workers,
+            Augmentation = options.Augmentation ?? Augmentation.None,
+            Cache = options.Cache,
+        };
+        if (shape is { } wanted) pictures = pictures with { Channels = (int)wanted[0], Height = (int)wanted[1], Width = (int)wanted[2] };
+        return PictureFolder.Open(folder, pictures, progress, token);
+    }
+
+    /// <summary>Opens a described data set, fetching what the cache lacks.</summary>
+    /// <param name="description">The data set.</param>
+    /// <param name="options">How examples are made; null: the usual way.</param>
+    /// <param name="progress">Receives a line per noteworthy step; or null.</param>
+    /// <param name="token">Ends it.</param>
+    /// <returns>Both parts, in memory.</returns>
+    /// <exception cref="DatasetUnavailableException">No source gave the files; the message says what to put where.</exception>
+    public static ExampleSplits Open(
+        DatasetDescription description, DataOptions? options = null, IProgress<string>? progress = null, CancellationToken token = default)
+    {
+        var (train, test) = Load(description, options?.Cache, progress, token);
+        return new ExampleSplits(train.AsExamples(), test.AsExamples()) { ClassNames = train.ClassNames };
+    }
+
+    private static DatasetDescription? TryFind(string name) =>
+        Array.Find(_fetched, set => string.Equals(set.Name, name, StringComparison.OrdinalIgnoreCase));
+
+    private static ExampleSplits Draw(
+        string name, IReadOnlyList<string> classNames, Func<ShapesOptions, string, IExampleSource> draw, Shape? wanted)
+    {
+        if (wanted is { } shape && (shape.Rank != 3 || shape[1] != shape[2] || shape[0] is not (1 or 3) || shape[1] < 16))
+            throw new ArgumentException($"{name}: pictures are (1 or 3, S, S) with S of 16 or more, not {shape}.", nameof(wanted));
+        var options = new ShapesOptions { Size = (int)(wanted?[1] ?? ShapesSize), Channels = (int)(wanted?[0] ?? 3) };
+        var train = draw(options with { Count = ShapesTrain, Seed = 1 }, name);
+        var test = draw(options with { Count = ShapesTest, Seed = 2 }, $"{name}, test");
+        return new ExampleSplits(train, test) { ClassNames = classNames };
     }
 }

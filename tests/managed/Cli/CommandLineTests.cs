@@ -118,7 +118,7 @@ public class CommandLineTests
         string[] keys =
         [
             "command", "model", "device", "precision", "batch", "steps", "epochs", "seconds", "images_per_second", "train_loss",
-            "test_error", "peak_bytes", "first_step_seconds", "seed", "version",
+            "test_error", "peak_bytes", "first_step_seconds", "seed", "data_wait", "version",
         ];
         Assert.That(json.EnumerateObject().Select(property => property.Name), Is.EqualTo(keys));
         Assert.That(json.GetProperty("command").GetString(), Is.EqualTo("bench"));

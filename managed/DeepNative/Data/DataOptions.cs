@@ -1,0 +1,22 @@
+namespace DeepNative.Data;
+
+/// <summary>How <see cref="Datasets"/> makes examples of a data set.</summary>
+public sealed record DataOptions
+{
+    /// <summary>
+    /// The inputs that are wanted, (C, H, W): pictures of folders are brought to it, generated ones drawn so; null: their own.
+    /// </summary>
+    public Shape? InputShape { get; init; }
+
+    /// <summary>The random resized crop of pictures of a folder; null: none.</summary>
+    public Augmentation? Augmentation { get; init; }
+
+    /// <summary>See <see cref="PictureFolderOptions.SkipBad"/>.</summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>See <see cref="PictureFolderOptions.Workers"/>.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>Where files are kept; null: the default folder.</summary>
+    public DatasetCache? Cache { get; init; }
+}
