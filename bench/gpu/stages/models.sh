@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Training steps of every model of the registry against the PyTorch found here, in the same run: ours, the peer in
-# each of its settings, ours again.
+# Training steps of the nets of bench/peers/nets.py against the PyTorch found here, in the same run: ours, the peer in
+# each of its settings, ours again. The first of the list matter most, should time run out.
 set -uo pipefail
 source "$DN_ROOT/bench/gpu/common.sh"
 
@@ -15,7 +15,7 @@ if ((DN_REHEARSE)); then
   # One small model, and no peer: a simulated GPU has none.
   models=(lenet300) steps=(--steps 2 --warmup 0 --batch 4) peer="no peer in a rehearsal: PyTorch cannot use the simulated GPU"
 else
-  mapfile -t models < <(model_names)
+  models=(mnistnet resnet50 resnet9-cifar vgg-d googlenet resnet18 alexnet lenet300 resnet20-cifar lstm512)
   steps=() peer=''
   python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null || peer="python3 has no PyTorch that can use the GPU"
 fi
