@@ -107,7 +107,7 @@ operator_names() {
 
 # model_names: those of the model registry.
 model_names() {
-  sed -nE 's/^ *new\("([a-z0-9_-]+)",.*/\1/p' "$DN_ROOT"/managed/DeepNative/Models/*.cs | sort -u
+  sed -nE 's/^ *"([a-z0-9_-]+)": \{.*/\1/p' "$DN_ROOT/tests/models.json"
 }
 
 # fixture_operators FIXTURE: the operator kinds that a fixture of tests/managed/Operators proves.
