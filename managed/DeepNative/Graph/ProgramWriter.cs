@@ -47,9 +47,25 @@ internal sealed class ProgramWriter(Device device, ProgramHandle program, GraphP
         if (Output(node, output) is var id and not Absent) Native.ProgramOperator(program, kind, node.Name, attributes, Inputs(node), [id]);
     }
 
-    /// <summary>Copies a value to a bound one: a reshape to the same shape, which any data type survives.</summary>
-    public void AddCopy(Node node, Value source, Value target) =>
+    /// <summary>Copies a value to a bound one.</summary>
+    public unsafe void AddCopy(Node node, Value source, Value target)
+    {
+        // Weights, and what has their shape, may lie in a layout of the device's choice.
+        if (source.DType == DType.Float32 && target.Shape.Rank > 1)
+        {
+            var instructions = Pointwise.Compose(1, static (_, inputs) => inputs).ToNative();
+            fixed (Interop.Instruction* pointer = instructions)
+            {
+                var attributes = new PointwiseAttributes { InstructionCount = instructions.Length, Instructions = pointer };
+                Native.ProgramOperator(program, OperatorKind.Pointwise, node.Name, attributes, [_ids[source]], [_ids[target]]);
+            }
+
+            return;
+        }
+
+        // A reshape to the same shape, which any data type survives.
         Native.ProgramOperator(program, OperatorKind.Reshape, node.Name, [_ids[source]], [_ids[target]]);
+    }
 
     private int[] Inputs(Node node)
     {

@@ -98,6 +98,36 @@ internal sealed class StepUpdateTests
         }
     }
 
+    // Weights of one shape are cleared by one zero, which is copied into each, whatever layout a device gave it.
+    [TestCaseSource(nameof(Devices))]
+    public void Equal_convolutions_and_side_heads_accumulate_with_an_average(string name)
+    {
+        var large = Train(name, batch: 8, accumulation: 1);
+        var small = Train(name, batch: 4, accumulation: 2);
+        foreach (var (parameter, values) in small)
+            for (var i = 0; i < values.Length; i++)
+                Assert.That(values[i], Is.EqualTo(large[parameter][i]).Within(2e-6), $"{parameter}[{i}]");
+
+        static Dictionary<string, float[]> Train(string name, int batch, int accumulation)
+        {
+            using var folder = new TemporaryFolder();
+            var device = TestDevices.Get(name);
+            using var trainer = new Trainer(new SideHeads(), new SoftmaxCrossEntropy(), new Sgd(0.1f, momentum: 0.9f), device, seed: 3, new TrainerOptions
+            {
+                AccumulationSteps = accumulation,
+                Averaging = new ExponentialAverage(0.5f),
+                Schedule = LearningRateSchedule.Warmup(2, LearningRateSchedule.Cosine()),
+            });
+            var data = Synthetic.Images(16, size: 8);
+            trainer.Fit(data, epochs: 2, batch: batch, validation: data);
+            trainer.Save(folder.File("average.safetensors"));
+            var model = new SideHeads();
+            using var average = new Trainer(model, new SoftmaxCrossEntropy(), new Sgd(0.1f), device);
+            average.Load(folder.File("average.safetensors"));
+            return Weights(model);
+        }
+    }
+
     [Test]
     public void Progress_counts_steps_and_not_the_batches_of_one()
     {
@@ -244,6 +274,30 @@ internal sealed class StepUpdateTests
 
     private static Dictionary<string, float[]> Weights(Layer model) =>
         model.Parameters().ToDictionary(parameter => parameter.Name, parameter => parameter.Tensor!.ToArray<float>());
+
+    /// <summary>Two convolutions of one shape, and in training a second head of the shape of the first.</summary>
+    private sealed class SideHeads : Layer
+    {
+        private readonly Sequential _body;
+        private readonly Linear _head;
+        private readonly Linear _side;
+
+        public SideHeads()
+        {
+            _body = AddChild("body", new Sequential(
+                new Conv2d(1, 16, 3), new ReLU(), new Conv2d(16, 16, 3, padding: 1), new ReLU(), new Conv2d(16, 16, 3, padding: 1), new GlobalAvgPool(),
+                new Flatten()));
+            _head = AddChild("head", new Linear(16, 10));
+            _side = AddChild("side", new Linear(16, 10));
+        }
+
+        protected override Value Build(Value input)
+        {
+            var features = _body.Forward(input);
+            if (input.Graph.Training) input.Graph.AddAuxiliary(_side.Forward(features), 0.3f);
+            return _head.Forward(features);
+        }
+    }
 
     private sealed class Callback(Action<TrainingProgress> told) : IProgress<TrainingProgress>
     {
