@@ -30,6 +30,14 @@ public sealed class SoftmaxCrossEntropy : Loss
         _reduction = reduction;
     }
 
+    /// <summary>The same loss with other numbers.</summary>
+    /// <param name="classWeights">A factor for each class; null: as it is.</param>
+    /// <param name="labelSmoothing">0 to 1; null: as it is.</param>
+    /// <returns>The loss; this one stays.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The label smoothing is outside 0 to 1.</exception>
+    public SoftmaxCrossEntropy With(IReadOnlyList<float>? classWeights = null, float? labelSmoothing = null) =>
+        new(classWeights ?? _classWeights, labelSmoothing ?? _labelSmoothing, _ignoreIndex, _reduction);
+
     /// <inheritdoc/>
     public override DType TargetType => DType.Int32;
 

@@ -27,4 +27,19 @@ public sealed record ModelEntry(string Name, Func<Shape, int, Layer> Factory, Sh
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1, nameof(options));
         return Factory(options?.InputShape ?? InputShape, classes);
     }
+
+    /// <summary>The parameters that depend on the number of classes: the head, and side heads, which transfer learning makes anew.</summary>
+    /// <param name="options">Null: as the model's authors had it.</param>
+    /// <returns>Their full names, in the order of the model's parameters.</returns>
+    /// <exception cref="ArgumentException">The model cannot be made for such data, or for another number of classes.</exception>
+    public IReadOnlyList<string> HeadParameters(ModelOptions? options = null)
+    {
+        options ??= ModelOptions.Default;
+        // What one class more changes.
+        var more = Create(options with { Classes = (options.Classes ?? Classes) + 1 }).Parameters()
+            .ToDictionary(parameter => parameter.Name, parameter => parameter.Shape, StringComparer.Ordinal);
+        return [.. Create(options).Parameters()
+            .Where(parameter => !more.TryGetValue(parameter.Name, out var shape) || shape != parameter.Shape)
+            .Select(parameter => parameter.Name)];
+    }
 }

@@ -57,8 +57,8 @@ public sealed class ParameterGroup
     }
 
     /// <summary>
-    /// Whether the parameters stay as they are, to the bit: they get no gradient and no optimiser state. What
-    /// is not trained anyway, such as running statistics, is not concerned.
+    /// Whether the parameters stay as they are, to the bit: they get no gradient and no optimiser state. A batch norm
+    /// all of whose parameters are frozen keeps its running statistics, too, and works by them, as in evaluation.
     /// </summary>
     public bool Frozen { get; init; }
 

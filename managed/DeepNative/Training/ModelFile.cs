@@ -20,12 +20,14 @@ internal static class ModelFile
         return tensors;
     }
 
-    /// <summary>Reads the parameters of a model, which gets tensors where it has none.</summary>
-    public static void Load(SafeTensorsFile file, string path, Layer model, Device device)
+    /// <summary>Reads the parameters of a model, which gets tensors where it has none; all but those of some names.</summary>
+    public static void Load(SafeTensorsFile file, string path, Layer model, Device device, IReadOnlySet<string>? but = null)
     {
         model.Materialize(device, seed: 0);
         var isCheckpoint = IsCheckpoint(file);
-        TensorFile.Load(file, path, Tensors(model), name => isCheckpoint ? IsModelTensor(name) : !IsIgnored(name));
+        var tensors = Tensors(model);
+        if (but is not null) tensors.RemoveAll(tensor => but.Contains(tensor.Name));
+        TensorFile.Load(file, path, tensors, name => but?.Contains(name) != true && (isCheckpoint ? IsModelTensor(name) : !IsIgnored(name)));
     }
 
     public static bool IsCheckpoint(SafeTensorsFile file) =>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using DeepNative.Models;
 using DeepNative.Optimizers;
 
 namespace DeepNative.Training;
@@ -31,6 +32,8 @@ internal static class ModelMetadata
     private const string PlateauStalled = "plateau_stalled";
     private const string PlateauCooldown = "plateau_cooldown";
     private const string PlateauFactor = "plateau_factor";
+    private const string ModelClasses = "model_classes";
+    private const string ModelInputShape = "model_input_shape";
     private const string BestEpochKey = "best_epoch";
     private const string BestValue = "best_value";
     private const string BestStalled = "best_stalled";
@@ -60,6 +63,19 @@ internal static class ModelMetadata
         Real(metadata, PlateauBest, path), Number<int>(metadata, PlateauStalled, path),
         Number<int>(metadata, PlateauCooldown, path), Real(metadata, PlateauFactor, path));
 
+    public static void Write(Dictionary<string, string> metadata, ModelOptions options)
+    {
+        if (options.Classes is { } classes) metadata[ModelClasses] = Text(classes);
+        if (options.InputShape is { } shape) metadata[ModelInputShape] = string.Join(',', shape);
+    }
+
+    /// <summary>What a registered model was made for; the usual where the file does not say.</summary>
+    public static ModelOptions ReadOptions(IReadOnlyDictionary<string, string> metadata, string path) => new()
+    {
+        Classes = metadata.ContainsKey(ModelClasses) ? Math.Max(1, Number<int>(metadata, ModelClasses, path)) : null,
+        InputShape = metadata.TryGetValue(ModelInputShape, out var text) ? ReadShape(text, path, ModelInputShape) : null,
+    };
+
     public static void Write(Dictionary<string, string> metadata, BestEpoch best)
     {
         if (best == BestEpoch.None) return;
@@ -79,10 +95,7 @@ internal static class ModelMetadata
         if (!metadata.TryGetValue(InputShape, out var shapeText)) return null;
         if (!Enum.TryParse<DType>(Text(metadata, InputType, path), out var type) || type is not (DType.UInt8 or DType.Float32))
             throw Broken(path, InputType, metadata[InputType]);
-        var extents = Split<long>(shapeText, path, InputShape);
-        foreach (var extent in extents)
-            if (extent < 1) throw Broken(path, InputShape, shapeText);
-        if (extents.Length >= Shape.MaxRank) throw Broken(path, InputShape, shapeText);
+        var shape = ReadShape(shapeText, path, InputShape);
         Normalization? normalization = null;
         if (metadata.TryGetValue(Mean, out var mean))
         {
@@ -97,7 +110,7 @@ internal static class ModelMetadata
             }
         }
 
-        return new InputSpec(new Shape(extents), type, normalization);
+        return new InputSpec(shape, type, normalization);
     }
 
     public static string Text(IReadOnlyDictionary<string, string> metadata, string key, string path) =>
@@ -128,6 +141,14 @@ internal static class ModelMetadata
     public static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
 
     public static string Text<T>(T number) where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);
+
+    private static Shape ReadShape(string text, string path, string key)
+    {
+        var extents = Split<long>(text, path, key);
+        foreach (var extent in extents)
+            if (extent < 1) throw Broken(path, key, text);
+        return extents.Length < Shape.MaxRank ? new Shape(extents) : throw Broken(path, key, text);
+    }
 
     private static string Join(ReadOnlySpan<float> numbers)
     {

@@ -47,7 +47,7 @@ public sealed class Predictor : IDisposable
         var input = ModelMetadata.ReadInput(file.Metadata, path)
             ?? throw new InvalidDataException($"{path} does not say what the model is fed with; it was not written by a trainer.");
         model ??= name.Length > 0
-            ? ModelRegistry.Get(name).Create()
+            ? ModelRegistry.Get(name).Create(ModelMetadata.ReadOptions(file.Metadata, path))
             : throw new ArgumentException($"{path} names no model; give one.", nameof(model));
         ModelFile.Load(file, path, model, device);
         return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), input, name);

@@ -25,6 +25,7 @@ public sealed partial class Trainer : IDisposable
     private readonly DeviceDatasets _resident;
     private RunPosition _position = new();
     private readonly bool _ownsModel;
+    private readonly List<BatchNorm> _frozen = [];
     private ModelPrograms? _programs;
     private InputSpec? _input;
     private ulong _seed;
@@ -56,6 +57,7 @@ public sealed partial class Trainer : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.AccumulationSteps, 1, nameof(options));
         _resident = new DeviceDatasets(device, _options.KeepDataOnDevice, data => _programs?.Forget(data));
         var trained = optimizer.Trained(model);
+        FreezeStatistics(model);
         _ownsModel = model.Parameters().All(parameter => parameter.Tensor is null);
         model.Materialize(device, seed);
         var state = new OptimizerState(device, trained);
@@ -245,6 +247,20 @@ public sealed partial class Trainer : IDisposable
         _resident.Dispose();
         _update.Dispose();
         if (_ownsModel) _model.ReleaseTensors();
+        foreach (var layer in _frozen) layer.Frozen = false;
+    }
+
+    // Statistics follow their layer: where all its parameters are frozen, it does as in evaluation.
+    private void FreezeStatistics(Layer layer)
+    {
+        foreach (var child in layer.Children) FreezeStatistics(child);
+        if (layer is not BatchNorm { Frozen: false } norm) return;
+        var parameters = norm.Parameters();
+        var trainable = parameters.Where(parameter => parameter.Trainable).ToArray();
+        if (trainable.Length == parameters.Count) return;
+        if (!(trainable.Length > 0 ? trainable : parameters).All(parameter => _optimizer.GroupOf(parameter) is { Frozen: true })) return;
+        norm.Frozen = true;
+        _frozen.Add(norm);
     }
 
     private ModelPrograms KnownPrograms()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DeepNative.Models;
 using DeepNative.Serialization;
 
 namespace DeepNative.Training;
@@ -37,6 +38,39 @@ public sealed partial class Trainer
         ModelFile.Load(file, path, _model, _device);
         _update.Average?.Reset();
         if (input is not null) Adopt(input);
+    }
+
+    /// <summary>
+    /// Takes over the weights of another net of the same kind, all but its head (Yosinski et al.: "How transferable are
+    /// features in deep neural networks?", 2014). Inputs are normalised as that net's were, unless
+    /// <see cref="TrainerOptions.Normalization"/> says otherwise.
+    /// </summary>
+    /// <param name="path">A file as <see cref="Load"/> takes it.</param>
+    /// <param name="head">
+    /// The names of parameters that keep their first values, whatever the file has of them: <see cref="ModelEntry.HeadParameters"/>
+    /// of a registered model. Null: none.
+    /// </param>
+    /// <returns>The names of what was loaded and what was not.</returns>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="ArgumentException">The model has no parameter of a name of the head.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is damaged, or something outside the head is missing, extra or of another shape; it is listed. The model is as it was.
+    /// </exception>
+    public TransferReport LoadFrom(string path, IReadOnlyCollection<string>? head = null)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var fresh = new HashSet<string>(head ?? [], StringComparer.Ordinal);
+        var tensors = ModelFile.Tensors(_model);
+        foreach (var name in fresh)
+            if (!tensors.Exists(tensor => tensor.Name == name)) throw new ArgumentException($"model {_model} has no parameter '{name}'.", nameof(head));
+        using var file = SafeTensors.Open(path);
+        var input = ModelMetadata.ReadInput(file.Metadata, path);
+        ModelFile.Load(file, path, _model, _device, fresh);
+        _update.Average?.Reset();
+        if (input is not null) Adopt(input);
+        return new TransferReport(
+            [.. tensors.Select(tensor => tensor.Name).Where(name => !fresh.Contains(name))],
+            [.. tensors.Select(tensor => tensor.Name).Where(fresh.Contains)]);
     }
 
     /// <summary>
@@ -144,6 +178,7 @@ public sealed partial class Trainer
             [ModelMetadata.Kind] = kind,
         };
         if (_options.ModelName.Length > 0) metadata[ModelMetadata.Model] = _options.ModelName;
+        if (_options.ModelOptions is { } options) ModelMetadata.Write(metadata, options);
         if (_input is not null) ModelMetadata.Write(metadata, _input);
         return metadata;
     }

@@ -1,3 +1,4 @@
+using DeepNative.Models;
 using DeepNative.Optimizers;
 
 namespace DeepNative.Training;
@@ -41,6 +42,9 @@ public sealed record TrainerOptions
 
     /// <summary>Written into files, so that a reader can build the model again; the registry's name or any.</summary>
     public string ModelName { get; init; } = "";
+
+    /// <summary>What the registered model was made for, also written into files; null: its usual data.</summary>
+    public ModelOptions? ModelOptions { get; init; }
 
     /// <summary>
     /// Gathers batches on a background thread also where the device computes with the host's own threads,

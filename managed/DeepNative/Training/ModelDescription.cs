@@ -1,0 +1,26 @@
+using DeepNative.Models;
+using DeepNative.Serialization;
+
+namespace DeepNative.Training;
+
+/// <summary>What a file of weights or a checkpoint says of the model that it is for.</summary>
+/// <param name="Model">The registry's name, or any; empty where the file says none.</param>
+/// <param name="Options">What the registered model was made for.</param>
+/// <param name="InputShape">The shape of one input; null where the file does not say.</param>
+public sealed record ModelDescription(string Model, ModelOptions Options, Shape? InputShape)
+{
+    /// <summary>Reads the head of a file.</summary>
+    /// <param name="path">A safetensors file.</param>
+    /// <returns>What it says.</returns>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
+    public static ModelDescription Read(string path)
+    {
+        using var file = SafeTensors.Open(path);
+        return Of(file, path);
+    }
+
+    internal static ModelDescription Of(SafeTensorsFile file, string path) => new(
+        file.Metadata.GetValueOrDefault(ModelMetadata.Model, ""), ModelMetadata.ReadOptions(file.Metadata, path),
+        ModelMetadata.ReadInput(file.Metadata, path)?.Shape);
+}
