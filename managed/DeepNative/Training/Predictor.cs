@@ -35,11 +35,15 @@ public sealed class Predictor : IDisposable
     /// <param name="device">Where it runs; it must outlive the predictor.</param>
     /// <param name="model">The model, without tensors; null: the registry's, by the name in the file.</param>
     /// <param name="loss">Whose predictions are wanted; null: <see cref="SoftmaxCrossEntropy"/>, which gives probabilities.</param>
+    /// <param name="inputShape">
+    /// The shape of one input, without the batch axis, for models that take several sizes; null: as it was trained with.
+    /// </param>
     /// <returns>The predictor; it owns the model's tensors.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, does not fit the model, or does not say what the model is fed with.</exception>
     /// <exception cref="ArgumentException">The file names no model of the registry and none was given.</exception>
-    public static Predictor Open(string path, Device device, Layer? model = null, Loss? loss = null)
+    /// <exception cref="ShapeException">The model does not take inputs of this shape; the layer is named.</exception>
+    public static Predictor Open(string path, Device device, Layer? model = null, Loss? loss = null, Shape? inputShape = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         using var file = SafeTensors.Open(path);
@@ -50,7 +54,7 @@ public sealed class Predictor : IDisposable
             ? ModelRegistry.Get(name).Create(ModelMetadata.ReadOptions(file.Metadata, path))
             : throw new ArgumentException($"{path} names no model; give one.", nameof(model));
         ModelFile.Load(file, path, model, device);
-        return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), input, name);
+        return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), inputShape is { } shape ? input with { Shape = shape } : input, name);
     }
 
     /// <summary>Predicts for one or more images.</summary>

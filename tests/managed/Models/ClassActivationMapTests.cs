@@ -1,5 +1,9 @@
+using DeepNative.Data;
 using DeepNative.Layers;
+using DeepNative.Losses;
 using DeepNative.Models;
+using DeepNative.Optimizers;
+using DeepNative.Training;
 
 namespace DeepNative.Tests.Models;
 
@@ -52,5 +56,64 @@ internal sealed class ClassActivationMapTests
         var found = ClassActivationMap.Spread(map, 4, 10, 17);
         for (var i = 0; i < expected.Length; i++) Assert.That(found[i], Is.EqualTo(expected[i]).Within(1e-5));
         Assert.Throws<ArgumentException>(() => ClassActivationMap.Spread(map, 5, 10, 10));
+    }
+
+    // Trained to tell patterns apart, never told where they are.
+    [Test]
+    public void A_trained_net_points_at_the_object()
+    {
+        const int size = 32;
+        var device = TestDevices.Get("cpu");
+        var (training, _) = Patterns(256, size, seed: 1);
+        var (test, boxes) = Patterns(64, size, seed: 2);
+        using var folder = new DeepNative.Tests.Training.TemporaryFolder();
+        var path = folder.File("cam.safetensors");
+        using (var trainer = new Trainer(CamNet.CreateSmall(new Shape(1, size, size), 3), new SoftmaxCrossEntropy(), new Adam(learningRate: 3e-3f), device, seed: 1))
+        {
+            trainer.Fit(training, new FitOptions { Epochs = 4, Batch = 16 });
+            Assert.That(trainer.Evaluate(test).Error, Is.LessThan(0.1));
+            trainer.Save(path);
+        }
+
+        var shape = new Shape(1, size, size);
+        using var predictor = Predictor.Open(path, device, ClassActivationMap.Of(CamNet.CreateSmall(shape, 3), shape), new SquaredError());
+        var (pointing, localised, centre) = (0, 0, 0);
+        var (picture, label) = (new float[size * size], new int[1]);
+        for (var i = 0; i < test.Count; i++)
+        {
+            test.Gather([i], System.Runtime.InteropServices.MemoryMarshal.AsBytes(picture.AsSpan()), System.Runtime.InteropServices.MemoryMarshal.AsBytes(label.AsSpan()));
+            var maps = predictor.Predict(picture);
+            var cells = (int)(maps.Shape[2] * maps.Shape[3]);
+            var map = ClassActivationMap.Spread(maps[0].Slice(label[0] * cells, cells), (int)maps.Shape[3], size, size);
+            var (x, y, _) = PixelBox.Peak(map, size);
+            if (boxes[i].Contains(x, y)) pointing++;
+            if (boxes[i].Contains(size / 2, size / 2)) centre++;
+            if (PixelBox.Around(map, size).IntersectionOverUnion(boxes[i]) >= 0.5) localised++;
+        }
+
+        TestContext.Out.WriteLine($"peak in the object's box {pointing} of {test.Count} (the picture's middle {centre}), IoU of at least 0.5: {localised}");
+        Assert.That(centre, Is.LessThan(0.4 * test.Count));
+        Assert.That(pointing, Is.GreaterThan(0.9 * test.Count));
+    }
+
+    // Stripes of two directions and a board, somewhere in noise.
+    private static (TensorDataset Data, PixelBox[] Boxes) Patterns(int count, int size, ulong seed)
+    {
+        var random = new Philox(seed);
+        var pictures = new float[count * size * size];
+        var (labels, boxes) = (new int[count], new PixelBox[count]);
+        random.FillNormal(pictures, 0f, 0.3f);
+        for (var i = 0; i < count; i++)
+        {
+            labels[i] = (int)random.NextBelow(3);
+            var side = size / 3 + (int)random.NextBelow((uint)size / 6);
+            var (left, top) = ((int)random.NextBelow((uint)(size - side)), (int)random.NextBelow((uint)(size - side)));
+            boxes[i] = new PixelBox(left, top, left + side, top + side);
+            for (var y = top; y < top + side; y++)
+                for (var x = left; x < left + side; x++)
+                    pictures[(i * size + y) * size + x] += (labels[i] switch { 0 => x / 2, 1 => y / 2, _ => x / 2 + y / 2 }) % 2 == 0 ? 1f : -1f;
+        }
+
+        return (new TensorDataset(new Shape(1, size, size), pictures, labels, $"patterns {seed}"), boxes);
     }
 }
