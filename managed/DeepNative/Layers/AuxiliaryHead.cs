@@ -31,4 +31,7 @@ public sealed class AuxiliaryHead : Layer
         input.Graph.AddAuxiliary(output, _weight);
         return input;
     }
+
+    /// <summary>A model that slides is no longer trained by its side exits.</summary>
+    private protected override Value Slide(Value input, SlidingWindows windows) => input;
 }

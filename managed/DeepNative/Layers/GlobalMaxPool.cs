@@ -11,4 +11,8 @@ public sealed class GlobalMaxPool : Layer
         if (input.Shape.Rank is < 3 or > 5) throw Mismatch(input.Shape, "(N, C, spatial...)");
         return Pooling.GlobalMaxPool(input);
     }
+
+    /// <inheritdoc/>
+    private protected override Value Slide(Value input, SlidingWindows windows) =>
+        input.Shape.Rank == 4 ? windows.Maximum(this, input) : Build(input);
 }

@@ -23,7 +23,9 @@ internal sealed class SlidingWindows
         {
             _inputs[trace.Layer] = trace.Input;
             if (trace.Layer is Flatten && trace.Input.Rank == 4) flattened = trace.Input;
-            if (trace.Layer is Linear && trace.Input.Rank == 2 && flattened is { } maps && maps.Count == trace.Input[1]) _flattened[trace.Layer] = maps.From(2);
+            if (trace.Layer is not Linear || flattened is not { } maps) continue;
+            if (trace.Input.Rank == 2 && trace.Input[1] == maps.Count) _flattened[trace.Layer] = maps.From(2);
+            flattened = null;
         }
     }
 
@@ -38,13 +40,17 @@ internal sealed class SlidingWindows
         _flattened.TryGetValue(layer, out var extents) ? ((int)extents[0], (int)extents[1]) : (1, 1);
 
     /// <summary>The mean over as many positions as one window has there, at every place.</summary>
-    public Value Average(Layer layer, Value input)
-    {
-        if (KeepsPlaces) return input;
-        var window = _inputs[layer].From(2);
-        return Pooling.Average(input, new PoolGeometry(((int)window[0], (int)window[1])) { Stride = 1 });
-    }
+    public Value Average(Layer layer, Value input) => KeepsPlaces ? input : Pooling.Average(input, WindowOf(layer));
+
+    /// <summary>The largest over as many positions as one window has there, at every place.</summary>
+    public Value Maximum(Layer layer, Value input) => Pooling.Max(input, WindowOf(layer));
 
     /// <summary>The spatial extents that the layer met, of one window.</summary>
     public Shape ExtentsAt(Layer layer) => _inputs[layer].From(2);
+
+    private PoolGeometry WindowOf(Layer layer)
+    {
+        var window = _inputs[layer].From(2);
+        return new PoolGeometry(((int)window[0], (int)window[1])) { Stride = 1 };
+    }
 }

@@ -35,7 +35,7 @@ public static class CamNet
         void Convolve(List<Layer> layers, int outputs, bool normalised) => CamNet.Convolve(layers, ref channels, outputs, normalised);
     }
 
-    /// <summary>A small one of the same kind, batch-normalised: four stages, three poolings, 8 x 8 maps of 64 x 64 pixels.</summary>
+    /// <summary>A small one of the same kind, batch-normalised: three stages, two poolings, 16 x 16 maps of 64 x 64 pixels.</summary>
     /// <param name="input">(C, H, W), H and W at least 8.</param>
     /// <param name="classes">Outputs, at least 1.</param>
     /// <returns>The model: output (N, classes) logits.</returns>
@@ -45,11 +45,12 @@ public static class CamNet
         Check("cam-small", input, least: 8);
         var features = new List<Layer>();
         var channels = (int)input[0];
-        ReadOnlySpan<int> stages = [16, 32, 64, 64];
+        ReadOnlySpan<int> stages = [16, 32, 64];
         for (var stage = 0; stage < stages.Length; stage++)
         {
             if (stage > 0) features.Add(new MaxPool2d(2));
-            for (var i = 0; i < 2; i++) Convolve(features, ref channels, stages[stage], normalised: true);
+            // A large window would smear the maps: the last convolution has one of a single element.
+            for (var i = 0; i < 2; i++) Convolve(features, ref channels, stages[stage], normalised: true, kernel: stage == 2 && i == 1 ? 1 : 3);
         }
 
         return new CamHead(new Sequential([.. features]), channels, classes);
@@ -62,10 +63,10 @@ public static class CamNet
             throw new ArgumentException($"{name} takes pictures (C, H, W) of {least} x {least} pixels and more; the input is {input}.", nameof(input));
     }
 
-    private static void Convolve(List<Layer> layers, ref int channels, int outputs, bool normalised)
+    private static void Convolve(List<Layer> layers, ref int channels, int outputs, bool normalised, int kernel = 3)
     {
         layers.Add(new Conv2d(
-            channels, outputs, kernel: 3, padding: 1, bias: !normalised, weightInitializer: Initializer.HeNormal, biasInitializer: Initializer.Zeros));
+            channels, outputs, kernel, padding: kernel / 2, bias: !normalised, weightInitializer: Initializer.HeNormal, biasInitializer: Initializer.Zeros));
         if (normalised) layers.Add(new BatchNorm(outputs));
         layers.Add(new ReLU());
         channels = outputs;

@@ -184,6 +184,14 @@ public static class LeNet5
             return 2f * products - Reduce.Sum(input * input, [1], keepDims: true) - length;
         }
 
+        private protected override Value Slide(Value input, SlidingWindows windows)
+        {
+            var length = codes.Length / classes;
+            if (input.Shape.Rank != 4 || input.Shape[1] != length) throw Mismatch(input.Shape, $"(N, {length}, H, W)");
+            var products = Convolution.Conv2d(input, input.Graph.Constant(codes, new Shape(classes, length, 1, 1)));
+            return 2f * products - Reduce.Sum(input * input, [1], keepDims: true) - length;
+        }
+
         protected internal override long MultiplyAdds(Shape input, Shape output) => output.Count * (codes.Length / classes);
     }
 }

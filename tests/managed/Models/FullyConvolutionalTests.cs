@@ -50,6 +50,28 @@ internal sealed class FullyConvolutionalTests
         model.ReleaseTensors();
     }
 
+    // Nets with padding, whose windows see more than the picture, agree on a picture of their own size.
+    [TestCase("lenet1")]
+    [TestCase("lenet5")]
+    [TestCase("lenet5-1998")]
+    [TestCase("lenet300")]
+    [TestCase("cifar-quick")]
+    [TestCase("nin-cifar")]
+    [TestCase("resnet9-slim-cifar")]
+    public void On_its_own_size_it_is_the_classifier(string name)
+    {
+        var entry = ModelRegistry.Get(name);
+        var device = TestDevices.Get("cpu");
+        var (model, batch) = (entry.Create(), new Shape(2).Concat(entry.InputShape));
+        var pictures = DenseRun.Noise(batch, seed: 11);
+        var (maps, shape) = DenseRun.Forward(FullyConvolutional.Of(model, entry.InputShape), device, batch, pictures);
+        var (scores, _) = DenseRun.Forward(model, device, batch, pictures);
+        Assert.That(shape, Is.EqualTo(new Shape(2, 10, 1, 1)));
+        var largest = scores.Max(Math.Abs);
+        for (var i = 0; i < scores.Length; i++) Assert.That(maps[i], Is.EqualTo(scores[i]).Within(2e-5 * largest));
+        model.ReleaseTensors();
+    }
+
     [Test]
     public void Names_and_parameters_are_the_classifiers()
     {
@@ -64,6 +86,24 @@ internal sealed class FullyConvolutionalTests
         // The window stays the usual one, and channels and classes are those asked for.
         var other = ModelRegistry.Get("fcn-mnistnet").Create(new ModelOptions { InputShape = new Shape(3, 100, 90), Classes = 4 });
         Assert.That(ModelSummary.Of(other, new Shape(3, 28, 28)).Layers[^1].OutputShape, Is.EqualTo(new Shape(1, 4, 1, 1)));
+    }
+
+    private static IEnumerable<string> Registered() =>
+        ModelRegistry.All.Select(entry => entry.Name).Where(name => !name.StartsWith("unet", StringComparison.Ordinal)
+            && !name.StartsWith("fcn", StringComparison.Ordinal) && !name.Contains("-machine", StringComparison.Ordinal)
+            && !name.StartsWith("deconvnet", StringComparison.Ordinal) && !name.StartsWith("upsample", StringComparison.Ordinal));
+
+    [TestCaseSource(nameof(Registered))]
+    public void Every_registered_classifier_slides(string name)
+    {
+        var entry = ModelRegistry.Get("fcn-" + name);
+        var sliding = entry.Create();
+        Assert.That(sliding.ParameterCount(), Is.EqualTo(ModelRegistry.Get(name).Create().ParameterCount()));
+        var graph = new Graph(training: false, "shapes");
+        var larger = new Shape(2, entry.InputShape[0], entry.InputShape[1] + 64, entry.InputShape[2] + 96);
+        var maps = sliding.Forward(graph.Declare(DType.Float32, larger, "x")).Shape;
+        Assert.That((maps[0], maps[1]), Is.EqualTo((2L, (long)entry.Classes)));
+        Assert.That(maps[2] > 1 && maps[3] > maps[2], Is.True, maps.ToString());
     }
 
     [Test]
