@@ -18,6 +18,8 @@ function(dn_add_isa_sources target)
     if(NOT DN_SANITIZE)  # sanitized, these files would take minutes each to optimise
       target_compile_options(${objects} PRIVATE -O3)
     endif()
+    target_include_directories(${objects} PRIVATE
+      ${PROJECT_SOURCE_DIR}/native ${PROJECT_SOURCE_DIR}/native/include)
     target_link_libraries(${objects} PRIVATE OpenMP::OpenMP_CXX dn_warnings)
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)

@@ -26,11 +26,11 @@ void add_gather(Suite& suite, const char* data, int64_t table_rows, int64_t rows
 }
 
 void add_decode(Suite& suite, const char* data, int64_t count, int32_t channels, int32_t size,
-                int32_t out_size, int32_t padding, dn_dtype dtype) {
+                int32_t out_size, int32_t padding, dn_dtype dtype, bool bent = false) {
   const int64_t in = count * channels * size * size, out = count * channels * out_size * out_size;
   // A crop reads only what it keeps.
   const double read = double(std::min(in, out));
-  suite.add({.kernel = "image_decode",
+  suite.add({.kernel = bent ? "image_decode_sampled" : "image_decode",
              .shape = join(data, "N", count, "C", channels, size, "to", out_size),
              .dtype = dtype,
              .bytes = read + double(out * bytes_of(dtype)),
@@ -41,8 +41,13 @@ void add_decode(Suite& suite, const char* data, int64_t count, int32_t channels,
                p.y = memory.empty(out * bytes_of(dtype));
                p.dtype = dtype, p.count = count, p.channels = channels;
                p.height = p.width = size, p.out_height = p.out_width = out_size;
-               p.padding = padding, p.flip_probability = 0.5f;
-               for (int32_t i = 0; i < channels; ++i) p.mean[i] = 127, p.scale[i] = 1.0f / 64;
+               dn_image_decode_attributes& a = p.attributes;
+               a.padding_mode = DN_PADDING_ZERO, a.padding = padding, a.flip_probability = 0.5f;
+               if (bent) {
+                 a.shift = 0.1f, a.rotation = 0.03f, a.log_zoom = 0.1f, a.elastic = 1;
+                 a.elastic_pitch = float(size) / 4;
+               }
+               for (int32_t i = 0; i < channels; ++i) a.mean[i] = 127, a.scale[i] = 1.0f / 64;
                return [p](cudaStream_t stream) { cuda::image_decode(stream, p); };
              }});
 }
@@ -56,6 +61,9 @@ void data_cases(Suite& suite) {
   add_decode(suite, "CIFAR-10", suite.pick(1024, 2), 3, 32, 32, 4, DN_DTYPE_BF16);
   add_decode(suite, "ImageNet", suite.pick(256, 2), 3, suite.pick(256, 12), suite.pick(224, 9), 0,
              DN_DTYPE_BF16);
+  add_decode(suite, "MNIST", suite.pick(100, 2), 1, 28, 28, 0, DN_DTYPE_F32, true);
+  add_decode(suite, "ImageNet", suite.pick(256, 2), 3, suite.pick(256, 12), suite.pick(224, 9), 0,
+             DN_DTYPE_BF16, true);
 }
 
 }  // namespace dn::bench

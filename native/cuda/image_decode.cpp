@@ -1,9 +1,10 @@
-// Images of bytes to normalised numbers, cropped and mirrored.
+// Images of bytes to normalised numbers, placed, bent and recoloured at random.
 #include "cuda/kernels/image_decode.h"
 
 #include <limits>
 
 #include "cuda/candidates.h"
+#include "engine/optional_slots.h"
 
 namespace dn::cuda {
 
@@ -23,11 +24,10 @@ std::string refuse(const CompileView& view, int op) {
 
 KernelPlan plan(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
-  const auto& attributes = operation.attributes<dn_image_decode_attributes>();
   const Shape& images = view.tensor(operation.input(0)).shape;
   const TensorDeclaration& y = view.tensor(operation.output(0));
-  const bool random = operation.has_input(1);
   ImageDecodeParams params;
+  params.attributes = operation.attributes<dn_image_decode_attributes>();
   params.dtype = y.dtype;
   params.count = images[0];
   params.channels = (int32_t)images[1];
@@ -35,28 +35,20 @@ KernelPlan plan(const CompileView& view, int op) {
   params.width = (int32_t)images[3];
   params.out_height = (int32_t)y.shape[2];
   params.out_width = (int32_t)y.shape[3];
-  params.padding = attributes.padding;
-  params.padding_mode = (dn_padding_mode)attributes.padding_mode;
-  params.flip_probability = attributes.flip_probability;
-  params.stream = attributes.stream;
-  for (int channel = 0; channel < params.channels; ++channel) {
-    params.mean[channel] = attributes.mean[channel];
-    params.scale[channel] = attributes.scale[channel];
-  }
+  if (operation.has_input(2)) params.mask_dtype = view.tensor(operation.input(2)).dtype;
   KernelPlan plan;
-  plan.inputs = {row_major_slot(operation.input(0))};
-  plan.outputs = {channels_last_slot(view, operation.output(0))};
-  if (random) {
-    plan.inputs.push_back(row_major_slot(operation.input(1)));
-    plan.outputs.push_back(row_major_slot(operation.output(1)));
-  }
-  plan.kernel =
-      make_launcher(view, [params, random](cudaStream_t stream, const Arguments& a) mutable {
-        params.images = in<uint8_t>(a, 0);
-        params.state = random ? out<int64_t>(a, 1) : nullptr;
-        params.y = a.outputs[0];
-        image_decode(stream, params);
-      });
+  const OptionalSlots inputs(operation.inputs(), plan.inputs);
+  const OptionalSlots outputs(operation.outputs(), plan.outputs);
+  plan.outputs[0] = channels_last_slot(view, operation.output(0));
+  plan.kernel = make_launcher(view, [params, inputs, outputs, random = operation.has_input(1)](
+                                        cudaStream_t stream, const Arguments& a) mutable {
+    params.images = inputs.get<const uint8_t>(a.inputs, 0);
+    params.masks = inputs.get<const void>(a.inputs, 2);
+    params.state = random ? outputs.get<int64_t>(a.outputs, params.masks ? 2 : 1) : nullptr;
+    params.y = a.outputs[0];
+    params.mask_y = params.masks ? outputs.get<int32_t>(a.outputs, 1) : nullptr;
+    image_decode(stream, params);
+  });
   return plan;
 }
 

@@ -268,8 +268,8 @@ typedef enum dn_operator_kind {
   DN_OPERATOR_GATHER = 12,
   /* dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}],
    * [masks (N,H,W) or (N,1,H,W), u8 or i32];
-   * outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)],
-   * [mask windows (N,H',W') i32]. */
+   * outputs: y (N,C,H',W') f32, f16 or bf16, with masks their windows (N,H',W') i32, with a state that
+   * (the same tensor; offset advances by 1). */
   DN_OPERATOR_IMAGE_DECODE = 13,
   /* dn_slice_attributes. inputs: x; outputs: y, of one dtype, any, and one rank.
    * y[i, j, ..] = x[begin[0] + i * step[0], begin[1] + j * step[1], ..]. */

@@ -104,8 +104,8 @@ internal enum OperatorKind
     Gather = 12,
     /// <summary>dn_image_decode_attributes. inputs: images (N,C,H,W) u8, [state (2) i64 = {seed, offset}],
     /// [masks (N,H,W) or (N,1,H,W), u8 or i32];
-    /// outputs: y (N,C,H',W') f32, f16 or bf16, [state (the same tensor; offset advances by 1)],
-    /// [mask windows (N,H',W') i32].</summary>
+    /// outputs: y (N,C,H',W') f32, f16 or bf16, with masks their windows (N,H',W') i32, with a state that
+    /// (the same tensor; offset advances by 1).</summary>
     ImageDecode = 13,
     /// <summary>dn_slice_attributes. inputs: x; outputs: y, of one dtype, any, and one rank.
     /// y[i, j, ..] = x[begin[0] + i * step[0], begin[1] + j * step[1], ..].</summary>

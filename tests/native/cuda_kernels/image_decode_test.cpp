@@ -31,14 +31,15 @@ ImageDecodeParams params_of(const Case& c) {
   p.width = c.width;
   p.out_height = c.out_height;
   p.out_width = c.out_width;
-  p.padding = c.padding;
-  p.padding_mode = c.mode;
-  p.flip_probability = c.random ? 0.4f : 0.0f;
-  p.stream = 3;
+  dn_image_decode_attributes& a = p.attributes;
+  a.padding = c.padding;
+  a.padding_mode = c.mode;
+  a.flip_probability = c.random ? 0.4f : 0.0f;
+  a.stream = 3;
   const float mean[] = {127.5f, 33.1f, 0.0f, 200.0f};
   const float scale[] = {1.0f / 70, 0.3f, 1.0f, -0.017f};
-  std::memcpy(p.mean, mean, sizeof mean);
-  std::memcpy(p.scale, scale, sizeof scale);
+  std::memcpy(a.mean, mean, sizeof mean);
+  std::memcpy(a.scale, scale, sizeof scale);
   return p;
 }
 
@@ -49,29 +50,30 @@ int mirror(int at, int extent) {
 std::vector<float> expected_of(const ImageDecodeParams& p, const std::vector<uint8_t>& images,
                                bool random) {
   std::vector<float> y;
-  const int tops = p.height + 2 * p.padding - p.out_height + 1;
-  const int lefts = p.width + 2 * p.padding - p.out_width + 1;
+  const int tops = p.height + 2 * p.attributes.padding - p.out_height + 1;
+  const int lefts = p.width + 2 * p.attributes.padding - p.out_width + 1;
   for (int64_t n = 0; n < p.count; ++n) {
     int top = (tops - 1) / 2, left = (lefts - 1) / 2;
     bool flip = false;
     if (random) {
-      const PhiloxBlock words = philox({(uint32_t)n, 0, (uint32_t)kOffset, (uint32_t)p.stream},
-                                       (uint32_t)kSeed, (uint32_t)(kSeed >> 32));
+      const PhiloxBlock words =
+          philox({(uint32_t)n, 0, (uint32_t)kOffset, (uint32_t)p.attributes.stream},
+                 (uint32_t)kSeed, (uint32_t)(kSeed >> 32));
       top = (int)((uint64_t)words[0] * (uint64_t)tops >> 32);
       left = (int)((uint64_t)words[1] * (uint64_t)lefts >> 32);
-      flip = philox_uniform(words[2]) < p.flip_probability;
+      flip = philox_uniform(words[2]) < p.attributes.flip_probability;
     }
     for (int i = 0; i < p.out_height; ++i)
       for (int j = 0; j < p.out_width; ++j)
         for (int c = 0; c < p.channels; ++c) {
-          int row = top + i - p.padding;
-          int column = left + (flip ? p.out_width - 1 - j : j) - p.padding;
-          if (p.padding_mode == DN_PADDING_REFLECT)
+          int row = top + i - p.attributes.padding;
+          int column = left + (flip ? p.out_width - 1 - j : j) - p.attributes.padding;
+          if (p.attributes.padding_mode == DN_PADDING_REFLECT)
             row = mirror(row, p.height), column = mirror(column, p.width);
           const bool inside = row >= 0 && row < p.height && column >= 0 && column < p.width;
           const size_t at = (size_t)(((n * p.channels + c) * p.height + row) * p.width + column);
           const float byte = inside ? (float)images[at] : 0.0f;
-          y.push_back((byte - p.mean[c]) * p.scale[c]);
+          y.push_back((byte - p.attributes.mean[c]) * p.attributes.scale[c]);
         }
   }
   return y;
