@@ -7,6 +7,9 @@ public abstract class Loss
     /// <summary>The data type of targets: Int32 for class indices, Float32 for values.</summary>
     public abstract DType TargetType { get; }
 
+    /// <summary>The label of positions that do not count; null: all do.</summary>
+    public virtual int? IgnoreIndex => null;
+
     /// <summary>The targets' shape that fits a model's output.</summary>
     /// <param name="output">The shape of a batch of outputs.</param>
     /// <returns>The shape of a batch of targets.</returns>

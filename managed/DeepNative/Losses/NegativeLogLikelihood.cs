@@ -24,6 +24,9 @@ public sealed class NegativeLogLikelihood : ReducedLoss
     }
 
     /// <inheritdoc/>
+    public override int? IgnoreIndex => _ignoreIndex;
+
+    /// <inheritdoc/>
     public override DType TargetType => DType.Int32;
 
     /// <inheritdoc/>

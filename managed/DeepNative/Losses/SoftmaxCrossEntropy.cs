@@ -39,6 +39,9 @@ public sealed class SoftmaxCrossEntropy : Loss
         new(classWeights ?? _classWeights, labelSmoothing ?? _labelSmoothing, _ignoreIndex, _reduction);
 
     /// <inheritdoc/>
+    public override int? IgnoreIndex => _ignoreIndex;
+
+    /// <inheritdoc/>
     public override DType TargetType => DType.Int32;
 
     /// <inheritdoc/>

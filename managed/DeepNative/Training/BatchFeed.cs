@@ -67,6 +67,9 @@ internal sealed class BatchFeed : IDisposable
     /// <summary>The data set that programs read on the device; null: they are fed.</summary>
     public DeviceDataset? Data { get; }
 
+    /// <summary>What the targets of a batch are.</summary>
+    public TargetSpec Target => new(_source.TargetShape, _source.TargetType);
+
     /// <summary>The shape of the weights of one target; null: there are none.</summary>
     public Shape? WeightShape => _source.WeightShape;
 

@@ -19,10 +19,10 @@ public interface IExampleSource
     /// <summary>The data type of inputs: UInt8 or Float32.</summary>
     DType InputType { get; }
 
-    /// <summary>The shape of one target, without the batch axis; () for class indices.</summary>
+    /// <summary>The shape of one target, without the batch axis; () for class indices, (H, W) for masks.</summary>
     Shape TargetShape { get; }
 
-    /// <summary>The data type of targets: Int32 class indices or Float32 values.</summary>
+    /// <summary>The data type of targets: Int32 or UInt8 class indices, or Float32 values.</summary>
     DType TargetType { get; }
 
     /// <summary>The largest class index; null where targets are not class indices.</summary>

@@ -8,8 +8,8 @@ namespace DeepNative.Training;
 /// </summary>
 internal sealed class InputNormalizer : Layer
 {
-    // A byte b stands for b / 255.
-    private const float ByteUnit = 255f;
+    /// <summary>A byte b stands for b / 255.</summary>
+    public const float ByteUnit = 255f;
 
     private readonly Normalization _normalization;
     private readonly float _unit;
@@ -28,6 +28,14 @@ internal sealed class InputNormalizer : Layer
 
     public override string Kind => "Normalization";
 
+    /// <summary>Mean and factor of a channel of raw inputs, of which `unit` stands for 1.</summary>
+    public static (float Mean, float Scale) Raw(Normalization? normalization, int channel, float unit)
+    {
+        if (normalization is null) return (0f, 1f / unit);
+        if (normalization.Channels == 1) channel = 0;
+        return (unit * normalization.Mean[channel], 1f / (unit * normalization.Deviation[channel]));
+    }
+
     protected override Value Build(Value input)
     {
         var graph = input.Graph;
@@ -42,9 +50,9 @@ internal sealed class InputNormalizer : Layer
         return (input - RawMean(0)) * RawScale(0);
     }
 
-    private float RawMean(int channel) => _unit * _normalization.Mean[channel];
+    private float RawMean(int channel) => Raw(_normalization, channel, _unit).Mean;
 
-    private float RawScale(int channel) => 1f / (_unit * _normalization.Deviation[channel]);
+    private float RawScale(int channel) => Raw(_normalization, channel, _unit).Scale;
 
     private sealed class Values(Func<int, float> value) : Initializer
     {

@@ -10,3 +10,8 @@ internal sealed record InputSpec(Shape Shape, DType Type, Normalization? Normali
     public bool SameAs(InputSpec other) =>
         Shape == other.Shape && Type == other.Type && Normalization.Same(Normalization, other.Normalization);
 }
+
+/// <summary>What a loss is told.</summary>
+/// <param name="Shape">The shape of one target, without the batch axis.</param>
+/// <param name="Type">The targets' data type; bytes become class indices on the device.</param>
+internal readonly record struct TargetSpec(Shape Shape, DType Type);

@@ -19,17 +19,20 @@ internal sealed class ModelPrograms : IDisposable
     private readonly InputNormalizer _normalizer;
     private readonly CompileOptions? _options;
     private readonly IReadOnlyList<Metric> _metrics;
+    private readonly InputAugmenter? _augmenter;
     private readonly Dictionary<Key, StepProgram> _programs = [];
     private long _clock;
 
     public ModelPrograms(
-        Device device, Layer model, Loss loss, InputSpec input, CompileOptions? options, IReadOnlyList<Metric>? metrics = null)
+        Device device, Layer model, Loss loss, InputSpec input, CompileOptions? options, IReadOnlyList<Metric>? metrics = null,
+        InputAugmenter? augmenter = null)
     {
         _device = device;
         _model = model;
         _loss = loss;
         _options = options;
         _metrics = metrics ?? [];
+        _augmenter = augmenter;
         Input = input;
         _normalizer = new InputNormalizer(input.Normalization, input.Type);
         OutputShape = Trace();
@@ -62,7 +65,7 @@ internal sealed class ModelPrograms : IDisposable
         if (Find(key) is { } known) return known;
         using var parts = new Parts(this, key, feed.SharesMemory);
         var (graph, output, target) = parts.Trace();
-        var loss = _loss.Total(output, target, parts.Weight);
+        var loss = MixedLoss(parts, output, target);
         graph.Store(loss, parts.AddLoss());
         update.Add(graph, loss, batch, collect);
         return parts.Compile();
@@ -115,8 +118,15 @@ internal sealed class ModelPrograms : IDisposable
         return output.Shape;
     }
 
+    private Value MixedLoss(Parts parts, Value output, Value target)
+    {
+        var loss = _loss.Total(output, target, parts.Weight);
+        if (parts.Mixture is not { } mixture) return loss;
+        return mixture.Mix(loss, _loss.Total(output, Mixture.Roll(target), parts.Weight is { } weight ? Mixture.Roll(weight) : null));
+    }
+
     private Key KeyOf(Mode mode, int batch, BatchFeed? feed) =>
-        new(mode, batch, feed?.Data, feed?.WeightShape, mode is Mode.Evaluation or Mode.Prediction ? Average : null);
+        new(mode, batch, feed?.Data, feed?.Target ?? default, feed?.WeightShape, mode is Mode.Evaluation or Mode.Prediction ? Average : null);
 
     private StepProgram? Find(Key key)
     {
@@ -146,7 +156,7 @@ internal sealed class ModelPrograms : IDisposable
     }
 
     /// <summary>What a program is for; with a data set: one that reads it on the device.</summary>
-    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data, Shape? WeightShape, AveragedWeights? Average)
+    private readonly record struct Key(Mode Mode, int Batch, DeviceDataset? Data, TargetSpec Target, Shape? WeightShape, AveragedWeights? Average)
     {
         public bool IsTraining => Mode is Mode.Training or Mode.Collection;
     }
@@ -167,23 +177,30 @@ internal sealed class ModelPrograms : IDisposable
         /// <summary>Of the traced targets; null: they have none.</summary>
         public Value? Weight { get; private set; }
 
+        /// <summary>Of the traced inputs; null: they are not mixed.</summary>
+        public Mixture? Mixture { get; private set; }
+
         public (Graph Graph, Value Output, Value Target) Trace()
         {
             owner._normalizer.Materialize(owner._device, seed: 0);
             key.Average?.Represent(_graph);
             if (key.Data is { } data) return TraceResident(data, key.IsTraining ? data.Training : data.Evaluation);
             _input = new InputBuffer(owner._device, owner.Input.Type, new Shape(key.Batch).Concat(owner.Input.Shape), shareMemory);
-            var input = owner._normalizer.Forward(_graph.Bind(_input.Tensor, "input"));
-            var output = owner._model.Forward(input);
-            if (key.Mode == Mode.Prediction) return (_graph, output, input);
-            _target = new InputBuffer(owner._device, owner._loss.TargetType, owner._loss.TargetShape(output.Shape), shareMemory);
+            var input = _graph.Bind(_input.Tensor, "input");
+            if (key.Mode == Mode.Prediction)
+            {
+                input = owner._normalizer.Forward(input);
+                return (_graph, owner._model.Forward(input), input);
+            }
+
+            _target = new InputBuffer(owner._device, key.Target.Type, new Shape(key.Batch).Concat(key.Target.Shape), shareMemory);
             if (key.WeightShape is { } weight)
             {
                 _weight = new InputBuffer(owner._device, DType.Float32, new Shape(key.Batch).Concat(weight), shareMemory);
                 Weight = _graph.Bind(_weight.Tensor, "weight");
             }
 
-            return (_graph, output, _graph.Bind(_target.Tensor, "target"));
+            return Forward(input, _graph.Bind(_target.Tensor, "target"));
         }
 
         public Tensor AddLoss() => _loss = new Tensor(owner._device, DType.Float32, Shape.Scalar);
@@ -239,7 +256,20 @@ internal sealed class ModelPrograms : IDisposable
                 target = Gather.Next(_graph.Bind(data.Targets, "targets"), order, position, key.Batch, advance: true);
             }
 
-            return (_graph, owner._model.Forward(owner._normalizer.Forward(input)), target);
+            return Forward(input, target);
+        }
+
+        private (Graph Graph, Value Output, Value Target) Forward(Value raw, Value target)
+        {
+            var augmenter = key.IsTraining ? owner._augmenter : null;
+            Value input;
+            if (augmenter is { Decodes: true })
+                using (_graph.Scope("data")) (input, target) = augmenter.Decode(raw, target, owner.Input.Normalization, owner._loss.IgnoreIndex ?? 0);
+            else
+                input = owner._normalizer.Forward(raw);
+            if (target.DType == DType.UInt8) target = Pointwise.Cast(target, DType.Int32);
+            using (_graph.Scope("data")) Mixture = augmenter?.Mix(input);
+            return (_graph, owner._model.Forward(Mixture?.Input ?? input), target);
         }
     }
 }

@@ -22,6 +22,7 @@ public sealed partial class Trainer : IDisposable
     private readonly Device _device;
     private readonly TrainerOptions _options;
     private readonly StepUpdate _update;
+    private readonly InputAugmenter? _augmenter;
     private readonly DeviceDatasets _resident;
     private RunPosition _position = new();
     private readonly bool _ownsModel;
@@ -36,7 +37,7 @@ public sealed partial class Trainer : IDisposable
     /// <param name="loss">What training makes small.</param>
     /// <param name="optimizer">How gradients change parameters.</param>
     /// <param name="device">Where it runs; it must outlive the trainer.</param>
-    /// <param name="seed">Decides first values, the order of examples and dropout.</param>
+    /// <param name="seed">Decides first values, the order of examples, dropout and augmentation.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="ArgumentException">Nothing is trained, or one of the optimiser's groups contains no parameter.</exception>
     /// <exception cref="InvalidOperationException">The model already lives on another device.</exception>
@@ -63,6 +64,7 @@ public sealed partial class Trainer : IDisposable
         var state = new OptimizerState(device, trained);
         optimizer.CreateState(state);
         _update = new StepUpdate(device, optimizer, state, _options);
+        if (_options.Augmentation is { OnDevice: true } augmentation) _augmenter = new InputAugmenter(device, augmentation, seed);
     }
 
     /// <summary>The model.</summary>
@@ -158,6 +160,7 @@ public sealed partial class Trainer : IDisposable
         var start = Stopwatch.GetTimestamp();
         var programs = Programs(data);
         CheckExamples(data, programs);
+        _augmenter?.Check(data);
         if (options.Validation is { } validation)
         {
             if (!SpecOf(validation).SameAs(programs.Input)) throw Differs(validation, programs.Input);
@@ -246,6 +249,7 @@ public sealed partial class Trainer : IDisposable
         _programs?.Dispose();
         _resident.Dispose();
         _update.Dispose();
+        _augmenter?.Dispose();
         if (_ownsModel) _model.ReleaseTensors();
         foreach (var layer in _frozen) layer.Frozen = false;
     }
@@ -284,7 +288,7 @@ public sealed partial class Trainer : IDisposable
             return _programs;
         }
 
-        var programs = new ModelPrograms(_device, _model, _loss, input, _options.Compile, _options.Metrics) { Average = Average };
+        var programs = new ModelPrograms(_device, _model, _loss, input, _options.Compile, _options.Metrics, _augmenter) { Average = Average };
         _programs?.Dispose();
         _programs = programs;
         _input = input;
@@ -305,7 +309,8 @@ public sealed partial class Trainer : IDisposable
         if (data.Count < 1) throw new ArgumentException($"{data.Name} is empty.", nameof(data));
         var output = programs.OutputShape;
         var target = _loss.TargetShape(output).From(1);
-        if (data.TargetType != _loss.TargetType || data.TargetShape != target)
+        var isType = data.TargetType == _loss.TargetType || (data.TargetType == DType.UInt8 && _loss.TargetType == DType.Int32);
+        if (!isType || data.TargetShape != target)
             throw new ArgumentException(
                 $"{data.Name}: targets are {data.TargetType} {data.TargetShape}, loss {_loss.GetType().Name} expects "
                 + $"{_loss.TargetType} {target} for the model's output {output}.", nameof(data));

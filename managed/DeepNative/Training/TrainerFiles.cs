@@ -189,6 +189,7 @@ public sealed partial class Trainer
         var state = _update.State;
         foreach (var name in state.Names) tensors.Add(new NamedTensor(ModelFile.OptimizerPart + name, state[name]));
         if (_update.Average is { } average) tensors.AddRange(average.Tensors);
+        if (_augmenter is not null) tensors.Add(new NamedTensor(ModelFile.RandomPart + "augmentation", _augmenter.State));
         foreach (var random in _model.RandomStates()) tensors.Add(new NamedTensor(ModelFile.RandomPart + random.Name, random.Tensor!));
         return tensors;
     }

@@ -1,3 +1,4 @@
+using DeepNative.Data;
 using DeepNative.Models;
 using DeepNative.Optimizers;
 
@@ -39,6 +40,14 @@ public sealed record TrainerOptions
 
     /// <summary>How raw inputs become the model's; null: by the statistics of the first training set.</summary>
     public Normalization? Normalization { get; init; }
+
+    /// <summary>
+    /// How training pictures vary: bytes, (C, H, W) of 1 to 4 channels, with class indices or with masks, (H, W), which take
+    /// part in what moves pixels; outside of these is the loss's <see cref="Losses.Loss.IgnoreIndex"/>, or class 0. Done on
+    /// the device; its random state is a part of checkpoints. Evaluation and prediction see whole pictures as they are.
+    /// Mixup takes any inputs. Random resized crops are the data's affair. Null: not at all.
+    /// </summary>
+    public Augmentation? Augmentation { get; init; }
 
     /// <summary>Written into files, so that a reader can build the model again; the registry's name or any.</summary>
     public string ModelName { get; init; } = "";
