@@ -76,6 +76,34 @@ internal static class CommonOptions
             },
         };
 
+    /// <summary>The shape of one input.</summary>
+    /// <param name="name">The option's name.</param>
+    /// <param name="description">What it is for.</param>
+    public static Option<Shape?> InputShape(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "CxHxW",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            var parts = text.Split('x', 'X');
+            var extents = new long[parts.Length];
+            for (var i = 0; i < parts.Length; i++)
+            {
+                if (parts.Length <= 4 && int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out var extent) && extent > 0)
+                {
+                    extents[i] = extent;
+                    continue;
+                }
+
+                result.AddError($"{name} is '{text}', expected extents above 0 with x between, such as 3x224x224");
+                return null;
+            }
+
+            return new Shape(extents);
+        },
+    };
+
     /// <summary>Opens the device that the options name.</summary>
     public static Device Open(string? device, int? threads) =>
         device is null ? DeepNative.Device.Best(threads ?? 0) : DeepNative.Device.Open(device, threads ?? 0);

@@ -6,4 +6,8 @@ namespace DeepNative.Layers;
 /// <param name="OutputShape">What it puts out, with the batch axis.</param>
 /// <param name="Parameters">Trained values of the layer itself, without layers below.</param>
 /// <param name="MultiplyAdds">Multiplications with an addition that the layer itself does for the whole batch.</param>
-public sealed record LayerSummary(string Name, string Kind, Shape OutputShape, long Parameters, long MultiplyAdds);
+public sealed record LayerSummary(string Name, string Kind, Shape OutputShape, long Parameters, long MultiplyAdds)
+{
+    /// <summary>What one element of the output sees of the model's input; null: all of it, or an input without spatial axes.</summary>
+    public ReceptiveField? Field { get; init; }
+}

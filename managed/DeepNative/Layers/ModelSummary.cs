@@ -44,12 +44,18 @@ public sealed class ModelSummary
         var input = graph.Declare(DType.Float32, new Shape(batch).Concat(inputShape), "input");
         var layers = new List<LayerSummary>();
         var seen = new HashSet<Layer>();
-        foreach (var (layer, shape, output) in Layer.Trace(model, input))
+        var traces = Layer.Trace(model, input);
+        var fields = new ReceptiveFields(input);
+        foreach (var trace in traces)
         {
+            var (layer, shape, output) = trace;
             var isContainer = layer.Children.Count > 0 && layer.OwnParameterCount == 0;
             if (isContainer) continue;
             layers.Add(new LayerSummary(
-                layer.Name, layer.Kind, output, seen.Add(layer) ? layer.OwnParameterCount : 0, layer.MultiplyAdds(shape, output)));
+                layer.Name, layer.Kind, output, seen.Add(layer) ? layer.OwnParameterCount : 0, layer.MultiplyAdds(shape, output))
+            {
+                Field = fields.Of(trace.Value!),
+            });
         }
 
         return new ModelSummary(layers, model.ParameterCount());

@@ -112,6 +112,27 @@ public class CommandLineTests
     }
 
     [Test]
+    public void Inspect_takes_other_inputs_and_writes_json()
+    {
+        var (code, output, error) = Run("inspect", "resnet18", "--input", "3x64x64", "--classes", "5", "--json", "-");
+        Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
+        var json = JsonDocument.Parse(output).RootElement;
+        Assert.That(json.GetProperty("parameters").GetInt64(), Is.EqualTo(11_689_512 - 995 * 513));
+        Assert.That(json.GetProperty("multiply_adds").GetInt64(), Is.EqualTo(json.GetProperty("layers").EnumerateArray().Sum(layer => layer.GetProperty("multiply_adds").GetInt64())));
+        var first = json.GetProperty("layers")[0];
+        Assert.That(first.GetProperty("name").GetString(), Is.EqualTo("conv1"));
+        Assert.That(first.GetProperty("output").EnumerateArray().Select(e => e.GetInt64()), Is.EqualTo(new long[] { 1, 64, 32, 32 }));
+        Assert.That(first.GetProperty("receptive_field").EnumerateArray().Select(e => e.GetInt64()), Is.EqualTo(new long[] { 7, 7 }));
+        Assert.That(first.GetProperty("stride").EnumerateArray().Select(e => e.GetDouble()), Is.EqualTo(new[] { 2.0, 2.0 }));
+        (code, _, error) = Run("inspect", "resnet18", "--input", "3x8x8");
+        Assert.That((code, error), Is.EqualTo((ExitCodes.Usage, error)));
+        Assert.That(error, Does.Contain("32 x 32"));
+        (code, _, error) = Run("inspect", "resnet18", "--input", "3xx8");
+        Assert.That(code, Is.EqualTo(ExitCodes.Usage));
+        Assert.That(error, Does.Contain("3xx8"));
+    }
+
+    [Test]
     public void The_measurement_has_every_key_and_null_for_what_is_unknown()
     {
         var json = JsonDocument.Parse(new Measurement { Command = "bench", Batch = 100, TestError = 0.0106 }.ToString()).RootElement;

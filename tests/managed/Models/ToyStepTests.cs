@@ -59,47 +59,17 @@ internal sealed class ToyStepTests
         var device = TestDevices.Get(name);
         var input = Smallest(entry);
         var model = _thin.TryGetValue(entry.Name, out var thin) ? thin(input) : entry.Create(new ModelOptions { Classes = Classes, InputShape = input });
-        var tensors = new List<Tensor>();
-        try
-        {
-            model.Materialize(device, seed: 1);
-            var graph = new Graph(training: true, entry.Name);
-            var pictures = New(DType.Float32, new Shape(Batch).Concat(input));
-            var numbers = new float[pictures.Shape.Count];
-            new Philox(7, stream: 0).FillNormal(numbers, 0f, 1f);
-            pictures.Write<float>(numbers);
-            var labels = New(DType.Int32, new Shape(Batch));
-            labels.Write<int>([0, 2]);
-            var (rate, result) = (New(DType.Float32, Shape.Scalar), New(DType.Float32, Shape.Scalar));
-            rate.Write<float>([entry.Name == "lenet5-1998" ? 1e-4f : 1e-3f]);
-
-            var output = model.Forward(graph.Bind(pictures, "pictures"));
-            Assert.That(output.Shape, Is.EqualTo(new Shape(Batch, Classes)));
-            var loss = entry.Loss().Total(output, graph.Bind(labels, "labels"));
-            var parameters = model.Parameters().Where(parameter => parameter.Trainable).ToArray();
-            var weights = Array.ConvertAll(parameters, graph.Parameter);
-            var gradients = graph.Gradients(loss, weights);
-            graph.Store(loss, result);
-            var velocities = Array.ConvertAll(parameters, parameter => graph.Bind(New(DType.Float32, parameter.Shape), parameter.Name + ".velocity"));
-            DeepNative.Operators.Optimizer.Sgd(graph.Bind(rate, "rate"), weights, gradients, velocities, 0.9f, weightDecay: 0f, nesterov: false);
-            using var program = graph.Compile(device);
-            program.Run();
-            Assert.That(float.IsFinite(result.ToArray<float>()[0]), Is.True, "loss");
-            foreach (var parameter in parameters)
-                Assert.That(parameter.Tensor!.ToArray<float>().All(float.IsFinite), Is.True, parameter.Name);
-        }
-        finally
-        {
-            model.ReleaseTensors();
-            foreach (var tensor in tensors) tensor.Dispose();
-        }
-
-        Tensor New(DType type, Shape shape)
-        {
-            var tensor = new Tensor(device, type, shape);
-            tensors.Add(tensor);
-            return tensor;
-        }
+        var rate = entry.Name == "lenet5-1998" ? 1e-4f : 1e-3f;
+        using var run = new StepRun(device, model, entry.Loss(), new Shape(Batch).Concat(input), rate, seed: 1, momentum: 0.9f);
+        Assert.That(run.OutputShape, Is.EqualTo(new Shape(Batch, Classes)));
+        var numbers = new float[run.Input.Shape.Count];
+        new Philox(7, stream: 0).FillNormal(numbers, 0f, 1f);
+        run.Input.Write<float>(numbers);
+        run.Target.Write<int>([0, 2]);
+        run.Step();
+        Assert.That(float.IsFinite(run.Loss), Is.True, "loss");
+        foreach (var parameter in run.Trained)
+            Assert.That(parameter.Tensor!.ToArray<float>().All(float.IsFinite), Is.True, parameter.Name);
     }
 
     [Test]
