@@ -40,7 +40,8 @@ internal sealed class ReportCommand : Command
             using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
             using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options), trained.Model.Loss());
             review = TestReview.Of(
-                inputs => predictor.Predict(inputs), data.Test, data.ClassNames,
+                inputs => data.Test.InputType == DType.UInt8 ? predictor.Predict(inputs) : predictor.Predict(MemoryMarshal.Cast<byte, float>(inputs)),
+                data.Test, data.ClassNames,
                 ModelSummary.Of(trained.Model.Create(trained.Options), predictor.InputShape).MultiplyAdds);
         }
 

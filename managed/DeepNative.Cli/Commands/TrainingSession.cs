@@ -1,7 +1,11 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using DeepNative.Cli.Events;
 using DeepNative.Cli.Output;
+using DeepNative.Cli.Reports;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
+using DeepNative.Layers;
 using DeepNative.Models;
 using DeepNative.Recipes;
 using DeepNative.Training;
@@ -12,6 +16,8 @@ namespace DeepNative.Cli.Commands;
 internal sealed class TrainingSession(
     Terminal terminal, Device device, ModelEntry model, DatasetDescription? description = null)
 {
+    private const int StepsShownPerEpoch = 20;
+
     /// <summary>What is trained and how.</summary>
     public required RunConfiguration Configuration { get; init; }
 
@@ -38,6 +44,9 @@ internal sealed class TrainingSession(
 
     /// <summary>Whether progress is shown.</summary>
     public bool ShowProgress { get; init; }
+
+    /// <summary>Whether report.html and TensorBoard's event file are written.</summary>
+    public bool WritesReport { get; init; } = true;
 
     private Recipe Recipe => Configuration.Recipe;
 
@@ -71,6 +80,8 @@ internal sealed class TrainingSession(
             ClassNames = [.. data.ClassNames],
         });
         using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress);
+        using var lines = new MetricsLog(Path.Combine(run.Path, "metrics.jsonl"));
+        using var board = new TensorBoardLog(run.Path);
         var fit = progress.Show(() => trainer.Fit(
             data.Train,
             new FitOptions
@@ -78,6 +89,8 @@ internal sealed class TrainingSession(
                 Epochs = Recipe.Epochs,
                 Batch = Recipe.Batch,
                 Progress = progress,
+                Observers = WritesReport ? [lines, board, new ReportWriter(run)] : [lines],
+                StepInterval = Math.Max(1, data.Train.Count / Recipe.Batch / StepsShownPerEpoch),
                 Checkpoint = new CheckpointOptions(run.Checkpoint, CheckpointEvery),
                 Validation = Validate || Schedules.NeedsValidation(Recipe.Schedule) ? data.Test : null,
             },
@@ -85,13 +98,18 @@ internal sealed class TrainingSession(
         var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
+        if (WritesReport) RunReport.Write(run, fit.Completed ? Review(trainer, data) : null);
         terminal.Line(Summary(fit, metrics));
         terminal.Line(fit.Completed
-            ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, metrics.json, config.json"
+            ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, metrics.json, metrics.jsonl, config.json{(WritesReport ? ", report.html" : "")}"
             : $"interrupted; {run.Checkpoint} holds the state. To go on: ./deepnative train --resume --name {run.Name}");
         terminal.Write(Measure(fit, metrics));
         return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;
     }
+
+    private static TestReview? Review(Trainer trainer, ExampleSplits data) => TestReview.Of(
+        inputs => data.Test.InputType == DType.UInt8 ? trainer.Predict(inputs) : trainer.Predict(MemoryMarshal.Cast<byte, float>(inputs)),
+        data.Test, data.ClassNames, ModelSummary.Of(trainer.Model, data.Test.InputShape).MultiplyAdds);
 
     private static long[] Extents(Shape shape)
     {

@@ -14,24 +14,21 @@ internal sealed class EventFile : IDisposable
     private const int HistogramBuckets = 60;
 
     private readonly FileStream _file;
-    private bool _resumed;
 
     /// <summary>Makes a new file beside those that are there.</summary>
     /// <param name="folder">The run's folder.</param>
-    /// <param name="resumed">
-    /// Whether it continues others: the first event then tells readers that what the others have from its step on is done anew.
-    /// </param>
+    /// <param name="done">Steps of the run that were done before: readers forget what other files have of later ones. 0: a new run.</param>
     /// <exception cref="IOException">The file cannot be made.</exception>
-    public EventFile(string folder, bool resumed)
+    public EventFile(string folder, long done)
     {
         var prefix = $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString("D10", CultureInfo.InvariantCulture)}.deepnative";
         // Readers take the files of a folder in the order of their names.
         var number = 0;
         while (File.Exists(System.IO.Path.Combine(folder, $"{prefix}.{number.ToString(CultureInfo.InvariantCulture)}"))) number++;
         Path = System.IO.Path.Combine(folder, $"{prefix}.{number.ToString(CultureInfo.InvariantCulture)}");
-        _resumed = resumed;
         _file = new FileStream(Path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         Write(0, output => Text(output, Fields.FileVersion, FileVersion));
+        if (done > 0) Write(done + 1, output => Bytes(output, Fields.SessionLog, Message(log => Number(log, Fields.SessionStatus, SessionStarted))));
     }
 
     /// <summary>The file.</summary>
@@ -123,19 +120,10 @@ internal sealed class EventFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
 
-    private void Summary(long step, List<byte[]> values)
+    private void Summary(long step, List<byte[]> values) => Write(step, output => Bytes(output, Fields.Summary, Message(summary =>
     {
-        if (_resumed)
-        {
-            _resumed = false;
-            Write(step, output => Bytes(output, Fields.SessionLog, Message(log => Number(log, Fields.SessionStatus, SessionStarted))));
-        }
-
-        Write(step, output => Bytes(output, Fields.Summary, Message(summary =>
-        {
-            foreach (var value in values) Bytes(summary, Fields.SummaryValue, value);
-        })));
-    }
+        foreach (var value in values) Bytes(summary, Fields.SummaryValue, value);
+    })));
 
     private void Write(long step, Action<CodedOutputStream> what)
     {

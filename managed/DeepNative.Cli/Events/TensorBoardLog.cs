@@ -23,7 +23,7 @@ internal sealed class TensorBoardLog(string folder) : ITrainingObserver, IDispos
         _file?.Dispose();
         _start = start;
         _step = start.Step;
-        _file = new EventFile(folder, resumed: start.Step > 0);
+        _file = new EventFile(folder, start.Step);
     }
 
     /// <inheritdoc/>

@@ -15,6 +15,7 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
     private readonly List<EpochMetrics> _epochs = [];
     private readonly double _secondsBefore;
     private readonly bool _show;
+    private readonly int _epochBefore;
     private ProgressTask? _bar;
 
     /// <summary>Begins the display.</summary>
@@ -28,6 +29,7 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         _terminal = terminal;
         _run = run;
         _show = show;
+        _epochBefore = epoch;
         _epochs.AddRange(before.Epochs.Where(done => done.Epoch <= epoch));
         _secondsBefore = _epochs.Count == before.Epochs.Count ? before.Seconds : _epochs.LastOrDefault()?.Seconds ?? 0;
     }
@@ -55,7 +57,7 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         {
             _bar.MaxValue = (double)value.Epochs * value.StepsPerEpoch;
             _bar.Value = value.Step;
-            _bar.Description = Markup.Escape(value.ToString());
+            _bar.Description = Markup.Escape(Line(value));
         }
 
         if (!value.IsEpochEnd) return;
@@ -64,7 +66,7 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
             _secondsBefore + value.Seconds, value.Validation is { } test ? Measurement.Finite(test.Loss) : null,
             value.Validation is { } error ? Measurement.Finite(error.Error) : null));
         _run.Write(new RunMetrics { Epochs = _epochs, TrainLoss = Measurement.Finite(value.Loss), Seconds = _secondsBefore + value.Seconds });
-        if (_show) _terminal.Line(value.ToString());
+        if (_show) _terminal.Line(Line(value));
     }
 
     /// <summary>Writes the last metrics.</summary>
@@ -85,6 +87,13 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         };
         _run.Write(metrics);
         return metrics;
+    }
+
+    private string Line(TrainingProgress value)
+    {
+        var steps = (double)value.Epochs * value.StepsPerEpoch;
+        var done = value.Step - (double)_epochBefore * value.StepsPerEpoch;
+        return done > 0 && value.Step < steps ? $"{value}, {Units.Left(value.Seconds * (steps - value.Step) / done)} left" : value.ToString();
     }
 
     /// <summary>Ends the display.</summary>

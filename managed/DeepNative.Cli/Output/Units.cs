@@ -38,6 +38,16 @@ internal static class Units
         _ => Significant(seconds) + " s",
     };
 
+    /// <summary>"40 s", "12 min", "3.5 h": as exact as an estimate is.</summary>
+    /// <param name="seconds">A time, at least 0.</param>
+    /// <returns>The text.</returns>
+    public static string Left(double seconds) => seconds switch
+    {
+        < 100 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0} s"),
+        < 5400 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:0} min"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:0.0} h"),
+    };
+
     private static string Significant(double value) =>
         value.ToString(value >= 100 ? "N0" : value >= 10 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
 }

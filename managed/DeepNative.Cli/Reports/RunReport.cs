@@ -94,7 +94,7 @@ internal static class RunReport
         var charts = 0;
         Add("Loss", "loss", fall: true, ("train_loss", "training"), ("validation_loss", "validation"));
         Add("Error", "wrong predictions, %", fall: true, ("train_error", "training"), ("validation_error", "validation"), ("validation_top5_error", "validation, top 5"));
-        Add("Intersection over union", "IoU, %", fall: false, ("validation_iou", "validation"));
+        Add("Intersection over union", "IoU, %", fall: false, ("validation_mean_iou", "validation"));
         Add("Learning rate", "learning rate", fall: false, ("learning_rate", "learning rate"));
         Add("Speed", "images/s", fall: false, ("images_per_second", "images/s"));
         var steps = history.StepPoints("train_loss");

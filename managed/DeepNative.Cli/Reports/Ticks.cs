@@ -74,7 +74,7 @@ internal sealed class Ticks
         var (first, last) = ((int)Math.Floor(Math.Log(low, radix) + 1e-9), (int)Math.Ceiling(Math.Log(high, radix) - 1e-9));
         if (first == last) last++;
         var every = (last - first + most - 1) / most;
-        int[] factors = radix == 10 && 3 * (last - first) <= most + 1 ? [1, 2, 5] : [1];
+        int[] factors = radix == 10 && 3 * (last - first) <= most + 3 ? [1, 2, 5] : [1];
         var values = new List<double>();
         var labels = new List<string>();
         for (var power = first; power <= last; power++)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Xml.Linq;
 using DeepNative.Cli;
 using DeepNative.Cli.Commands;
 using DeepNative.Cli.Output;
@@ -50,6 +51,10 @@ public class TrainingSessionTests
         Assert.That(code, Is.EqualTo(ExitCodes.Success));
         var run = RunFolder.Find("complete")!;
         Assert.That(File.Exists(run.Weights) && File.Exists(run.Checkpoint));
+
+        Assert.That(XDocument.Load(Path.Combine(run.Path, "report.html")).Root!.Value, Does.Contain("Confusion matrix").And.Contain("Loss"));
+        Assert.That(Directory.GetFiles(run.Path, "events.out.tfevents.*"), Has.Length.EqualTo(1));
+        Assert.That(File.ReadAllLines(Path.Combine(run.Path, "metrics.jsonl")).Count(line => line.Contains("\"epoch\",", StringComparison.Ordinal)), Is.EqualTo(2));
 
         var metrics = run.ReadMetrics();
         Assert.That(metrics.Completed);

@@ -28,7 +28,7 @@ public class EventFileTests
         using var folder = new TemporaryFolder();
         byte[] picture = [1, 2, 3];
         string path;
-        using (var file = new EventFile(folder.File(""), resumed: false))
+        using (var file = new EventFile(folder.File(""), done: 0))
         {
             path = file.Path;
             file.Scalars(600, ("loss/train", 0.25), ("error/validation", null), ("größe", double.NaN));
@@ -65,8 +65,8 @@ public class EventFileTests
     {
         using var folder = new TemporaryFolder();
         string first, second;
-        using (var file = new EventFile(folder.File(""), resumed: false)) first = file.Path;
-        using (var file = new EventFile(folder.File(""), resumed: true))
+        using (var file = new EventFile(folder.File(""), done: 0)) first = file.Path;
+        using (var file = new EventFile(folder.File(""), done: 30))
         {
             second = file.Path;
             file.Scalars(40, ("loss", 1));
@@ -75,7 +75,7 @@ public class EventFileTests
 
         Assert.That(string.CompareOrdinal(first, second), Is.LessThan(0), "readers take the files by name");
         var events = Read(second);
-        Assert.That(events.Select(record => Varint(record, 2)), Is.EqualTo(new[] { 0L, 40, 40, 50 }));
+        Assert.That(events.Select(record => Varint(record, 2)), Is.EqualTo(new[] { 0L, 31, 40, 50 }));
         Assert.That(Varint(Parse((byte[])One(events[1], 7)), 1), Is.EqualTo(1), "SessionLog.START");
     }
 
