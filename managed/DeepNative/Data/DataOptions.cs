@@ -11,6 +11,14 @@ public sealed record DataOptions
     /// <summary>The random resized crop of pictures of a folder; null: none.</summary>
     public Augmentation? Augmentation { get; init; }
 
+    /// <summary>
+    /// Pictures with masks: by how much the inputs are larger on each side than the classes that are asked for; 0 or more.
+    /// </summary>
+    public int Margin { get; init; }
+
+    /// <summary>Pictures with masks: how training weighs pixels; null: all the same.</summary>
+    public BorderWeights? Borders { get; init; }
+
     /// <summary>See <see cref="PictureFolderOptions.SkipBad"/>.</summary>
     public bool SkipBad { get; init; }
 

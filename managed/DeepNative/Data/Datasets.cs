@@ -107,7 +107,7 @@ public static class Datasets
             $"'{data}' is no data set and no folder; known are {string.Join(", ", Names)}, and folders of pictures.", nameof(data));
         var shape = options.InputShape;
         if (shape is { Rank: not 3 }) throw new ArgumentException($"{folder}: inputs are (C, H, W), not {shape}.", nameof(options));
-        if (SegmentationFolder.Matches(folder)) return SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), token: token);
+        if (SegmentationFolder.Matches(folder)) return Windows(SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), token: token), options);
         var pictures = new PictureFolderOptions
         {
             SkipBad = options.SkipBad,
@@ -131,6 +131,29 @@ public static class Datasets
     {
         var (train, test) = Load(description, options?.Cache, progress, token);
         return new ExampleSplits(train.AsExamples(), test.AsExamples()) { ClassNames = train.ClassNames };
+    }
+
+    // Pictures as they are where they have the size that is wanted, else parts of that size.
+    private static ExampleSplits Windows(ExampleSplits data, DataOptions options)
+    {
+        if (options.InputShape is not { } wanted) return data;
+        var found = data.Train.InputShape;
+        if (wanted == found && options.Margin == 0 && options.Borders is null) return data;
+        if (wanted[1] != wanted[2])
+            throw new ArgumentException($"{data.Train.Name}: windows of pictures are squares, not {wanted[1]} x {wanted[2]}.", nameof(options));
+        var size = (int)wanted[1] - 2 * options.Margin;
+        if (size < 1 || size > found[1] || size > found[2])
+            throw new ArgumentException(
+                $"{data.Train.Name}: pictures of {found[1]} x {found[2]} have no windows of {size} x {size}; a smaller image_size asks for smaller ones.", nameof(options));
+
+        // As many windows as cover each picture four times.
+        var count = (int)Math.Ceiling(4.0 * found[1] * found[2] / ((double)size * size));
+        return data with
+        {
+            Train = SegmentationWindows.Random(data.Train, size, count, options.Margin, options.Borders),
+            Test = SegmentationWindows.Tiles(data.Test, size, options.Margin),
+            Validation = data.Validation is null ? null : SegmentationWindows.Tiles(data.Validation, size, options.Margin),
+        };
     }
 
     private static DatasetDescription? TryFind(string name) =>
