@@ -3,6 +3,7 @@ using System.Globalization;
 using DeepNative.Cli.Output;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
+using DeepNative.Layers;
 using DeepNative.Models;
 using DeepNative.Training;
 
@@ -51,12 +52,27 @@ internal sealed class DataCommand : Command
     public static ExampleSplits Open(TrainedModel trained, string data, string? folder, Terminal terminal)
     {
         Check(data, folder);
+        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
         var options = new DataOptions
         {
-            InputShape = trained.Options.InputShape ?? (trained.Model.InputShape is { Rank: 3 } usual ? usual : null),
+            InputShape = shape.Rank == 3 ? shape : null,
+            Margin = MarginOf(trained.Model, shape, data, folder),
             Cache = new DatasetCache(folder),
         };
         return Datasets.Open(data, options, new LineProgress(terminal));
+    }
+
+    /// <summary>What pictures with masks show on each side beyond the pixels that a model gives classes for.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="input">Its inputs' shape.</param>
+    /// <param name="data">A name or a folder.</param>
+    /// <param name="folder">Where data sets lie; null: the default.</param>
+    /// <returns>The pixels; 0 where the output is as large as the input, or the data are others.</returns>
+    public static int MarginOf(ModelEntry model, Shape input, string data, string? folder)
+    {
+        if (input.Rank != 3 || Datasets.FindFolder(data, new DatasetCache(folder)) is not { } found || !SegmentationFolder.Matches(found)) return 0;
+        var output = ModelSummary.Of(model.Create(new ModelOptions { InputShape = input }), input).Layers[^1].OutputShape;
+        return output.Rank == 4 ? (int)Math.Max(0, (input[1] - output[2]) / 2) : 0;
     }
 
     /// <summary>What a model is made for so that it fits the data.</summary>

@@ -126,6 +126,8 @@ internal sealed class TrainingSession(
         {
             InputShape = shape.Rank == 3 ? shape : null,
             Augmentation = Recipe.Augmentation,
+            Margin = DataCommand.MarginOf(model, shape, Recipe.Data, DataFolder),
+            Borders = Recipe.CreatePixelWeights(),
             SkipBad = SkipBad,
             Workers = Workers,
             Cache = new DatasetCache(DataFolder),

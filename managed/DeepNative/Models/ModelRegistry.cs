@@ -47,19 +47,19 @@ public static class ModelRegistry
         .. Depths("resnet", "-a", ResidualShortcut.PaddedIdentity, 34),
         .. Depths("resnet", "-c", ResidualShortcut.Projection, 34),
         .. Depths("plain", "", ResidualShortcut.None, 18, 34),
-        new("cam-small", CamNet.CreateSmall, new Shape(3, 64, 64), Classes: 3),
+        new("cam-small", CamNet.CreateSmall, new Shape(3, 64, 64), Classes: 4),
         new("cam-vgg", static (input, classes) => CamNet.CreateVgg(input, classes), new Shape(3, 224, 224), Classes: 1000),
         new("deconvnet", static (input, classes) => DeconvNet.Create(input, classes), new Shape(3, 224, 224), Classes: 21),
-        new("deconvnet-small", static (input, classes) => DeconvNet.Create(input, classes, width: 8, stages: 3), new Shape(3, 64, 64), Classes: 4),
+        new("deconvnet-small", static (input, classes) => DeconvNet.Create(input, classes, width: 8, stages: 3), new Shape(3, 64, 64), Classes: 5),
         new("fcn16s-vgg", static (input, classes) => FcnVgg.Create(input, classes, stride: 16), new Shape(3, 500, 500), Classes: 21),
         new("fcn32s-vgg", static (input, classes) => FcnVgg.Create(input, classes, stride: 32), new Shape(3, 500, 500), Classes: 21),
         new("fcn8s-vgg", static (input, classes) => FcnVgg.Create(input, classes, stride: 8), new Shape(3, 500, 500), Classes: 21),
         new("pose-machine", PoseMachine.Create, new Shape(3, 368, 368), Classes: 15) { Loss = static () => new SquaredError() },
-        new("pose-machine-small", PoseMachine.CreateSmall, new Shape(3, 64, 64), Classes: 3) { Loss = static () => new SquaredError() },
+        new("pose-machine-small", PoseMachine.CreateSmall, new Shape(3, 64, 64), Classes: 4) { Loss = static () => new SquaredError() },
         new("unet", UNet.Create, new Shape(1, 572, 572), Classes: 2),
         new("unet-padded", static (input, classes) => UNet.CreatePadded(input, classes), new Shape(1, 512, 512), Classes: 2),
         new("unet-small", UNet.CreateSmall, new Shape(1, 256, 256), Classes: 2),
-        new("upsample-small", static (input, classes) => DeconvNet.Create(input, classes, width: 8, stages: 3, unpool: false), new Shape(3, 64, 64), Classes: 4),
+        new("upsample-small", static (input, classes) => DeconvNet.Create(input, classes, width: 8, stages: 3, unpool: false), new Shape(3, 64, 64), Classes: 5),
     ];
 
     private const string SlidingPrefix = "fcn-";

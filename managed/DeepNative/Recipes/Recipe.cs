@@ -78,6 +78,12 @@ public sealed record Recipe
     /// <summary>"balanced": examples of rare classes count more, so that all classes weigh the same; empty: all examples do.</summary>
     public string ClassWeights { get; init; } = "";
 
+    /// <summary>
+    /// "borders": U-Net's weights of pixels, see <see cref="BorderWeights"/>, for pictures with masks; empty: all pixels
+    /// count the same.
+    /// </summary>
+    public string PixelWeights { get; init; } = "";
+
     /// <summary>What is computed in: "f32", "bf16" or "f16".</summary>
     public string Precision { get; init; } = "f32";
 
@@ -114,6 +120,10 @@ public sealed record Recipe
             : null;
     }
 
+    /// <summary>How pixels are weighted.</summary>
+    /// <returns>The rule, or null.</returns>
+    public BorderWeights? CreatePixelWeights() => PixelWeights == "borders" ? new BorderWeights() : null;
+
     /// <summary>How weights are averaged.</summary>
     /// <returns>The rule, or null.</returns>
     /// <exception cref="RecipeException">The decay is outside its range.</exception>
@@ -133,6 +143,7 @@ public sealed record Recipe
         if (!(LabelSmoothing >= 0f && LabelSmoothing < 1f)) throw new RecipeException($"label_smoothing is {LabelSmoothing}, expected 0 or more, below 1");
         if (!(Validation >= 0f && Validation < 1f)) throw new RecipeException($"validation is {Validation}, expected 0 or more, below 1");
         if (ClassWeights is not ("" or "balanced")) throw new RecipeException($"class_weights is '{ClassWeights}', expected 'balanced' or nothing");
+        if (PixelWeights is not ("" or "borders")) throw new RecipeException($"pixel_weights is '{PixelWeights}', expected 'borders' or nothing");
         if (Precision is not ("f32" or "bf16" or "f16")) throw new RecipeException($"precision is '{Precision}', expected f32, bf16 or f16");
         CreateOptimizer();
         CreateSchedule();

@@ -52,4 +52,24 @@ public sealed class Prediction
     /// <returns>A classifier's probability, 0 to 1.</returns>
     /// <exception cref="ArgumentOutOfRangeException">No such input.</exception>
     public float Probability(int index) => this[index][Class(index)];
+
+    /// <summary>The class of every position, for a model that gives (N, classes, ...): that with the largest number, of equal ones the lowest.</summary>
+    /// <param name="index">The input.</param>
+    /// <returns>The classes, row-major.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">No such input.</exception>
+    /// <exception cref="InvalidOperationException">The predictions have no axis of classes.</exception>
+    public int[] ClassMap(int index)
+    {
+        if (Shape.Rank < 2) throw new InvalidOperationException($"predictions of {Shape} have no axis of classes.");
+        var values = this[index];
+        var classes = (int)Shape[1];
+        var map = new int[_length / classes];
+        for (var i = 0; i < map.Length; i++)
+        {
+            for (var c = 1; c < classes; c++)
+                if (values[c * map.Length + i] > values[map[i] * map.Length + i]) map[i] = c;
+        }
+
+        return map;
+    }
 }

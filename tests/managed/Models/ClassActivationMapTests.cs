@@ -1,3 +1,4 @@
+using System.Drawing;
 using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
@@ -85,11 +86,11 @@ internal sealed class ClassActivationMapTests
             var maps = predictor.Predict(picture);
             var cells = (int)(maps.Shape[2] * maps.Shape[3]);
             var map = ClassActivationMap.Spread(maps[0].Slice(label[0] * cells, cells), (int)maps.Shape[3], size, size);
-            var (x, y, _) = PixelBox.Peak(map, size);
-            if (boxes[i].Contains(x, y)) pointing++;
+            var (peak, _) = Localization.Peak(map, size);
+            if (boxes[i].Contains(peak)) pointing++;
             if (boxes[i].Contains(size / 2, size / 2)) centre++;
-            shared += PixelBox.Around(map, size).IntersectionOverUnion(boxes[i]) / test.Count;
-            all += new PixelBox(0, 0, size, size).IntersectionOverUnion(boxes[i]) / test.Count;
+            shared += Localization.IntersectionOverUnion(Localization.BoxAround(map, size), boxes[i]) / test.Count;
+            all += Localization.IntersectionOverUnion(new Rectangle(0, 0, size, size), boxes[i]) / test.Count;
         }
 
         TestContext.Out.WriteLine($"peak in the object's box {pointing} of {test.Count} (the picture's middle {centre}), mean IoU {shared:0.000} (of the whole picture {all:0.000})");
@@ -99,18 +100,18 @@ internal sealed class ClassActivationMapTests
     }
 
     // Stripes of two directions and a board, somewhere in noise.
-    private static (TensorDataset Data, PixelBox[] Boxes) Patterns(int count, int size, ulong seed)
+    private static (TensorDataset Data, Rectangle[] Boxes) Patterns(int count, int size, ulong seed)
     {
         var random = new Philox(seed);
         var pictures = new float[count * size * size];
-        var (labels, boxes) = (new int[count], new PixelBox[count]);
+        var (labels, boxes) = (new int[count], new Rectangle[count]);
         random.FillNormal(pictures, 0f, 0.3f);
         for (var i = 0; i < count; i++)
         {
             labels[i] = (int)random.NextBelow(3);
             var side = size / 3 + (int)random.NextBelow((uint)size / 6);
             var (left, top) = ((int)random.NextBelow((uint)(size - side)), (int)random.NextBelow((uint)(size - side)));
-            boxes[i] = new PixelBox(left, top, left + side, top + side);
+            boxes[i] = new Rectangle(left, top, side, side);
             for (var y = top; y < top + side; y++)
                 for (var x = left; x < left + side; x++)
                     pictures[(i * size + y) * size + x] += (labels[i] switch { 0 => x / 2, 1 => y / 2, _ => x / 2 + y / 2 }) % 2 == 0 ? 1f : -1f;

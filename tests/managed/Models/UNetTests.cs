@@ -1,3 +1,4 @@
+using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Models;
@@ -92,16 +93,37 @@ internal sealed class UNetTests
         trainer.Fit(training, new FitOptions { Epochs = 12, Batch = 8 });
 
         // The baseline: every pixel is background.
-        var (score, baseline) = (new SegmentationScore(3), new SegmentationScore(3));
+        var baseline = SegmentationBaseline.Majority(training, test).MeanIntersectionOverUnion;
+        var score = trainer.Evaluate(test).MeanIntersectionOverUnion;
+        TestContext.Out.WriteLine($"mean IoU {score:0.000}, baseline {baseline:0.000}");
+        Assert.That(baseline, Is.LessThan(0.35));
+        Assert.That(score, Is.GreaterThan(0.75));
+
+        var counts = new long[9];
         for (var i = 0; i < test.Count; i++)
         {
-            score.Add(test.Mask(i), trainer.Predict(test.Picture(i))[0]);
-            baseline.Add(test.Mask(i), new int[32 * 32]);
+            var map = trainer.Predict(test.Picture(i)).ClassMap(0);
+            for (var pixel = 0; pixel < map.Length; pixel++) counts[3 * test.Mask(i)[pixel] + map[pixel]]++;
         }
 
-        TestContext.Out.WriteLine($"{score}; baseline {baseline}");
-        Assert.That(baseline.MeanIntersectionOverUnion, Is.LessThan(0.35));
-        Assert.That(score.MeanIntersectionOverUnion, Is.GreaterThan(0.75));
+        Assert.That(new ConfusionMatrix(3, counts), Is.EqualTo(trainer.Evaluate(test).Confusion));
+    }
+
+    [Test]
+    public void Baselines_are_those_of_a_search()
+    {
+        // Dark pixels are of class 1 more often, so the rule is turned round.
+        byte[] pictures = [10, 20, 30, 40, 50, 60, 12, 22, 32, 42, 52, 62];
+        int[] masks = [1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0];
+        var data = new ByteExamples("grey", new Shape(1, 2, 3), pictures, new Shape(2, 3), masks, classes: 2);
+        var (threshold, bright, result) = SegmentationBaseline.Threshold(data, data);
+        Assert.That((threshold, bright), Is.EqualTo((41, 0)));
+        Assert.That((result[0, 0], result[0, 1], result[1, 0], result[1, 1]), Is.EqualTo((5L, 1L, 0L, 6L)));
+        Assert.That(result.MeanIntersectionOverUnion, Is.EqualTo((5.0 / 6 + 6.0 / 7) / 2).Within(1e-12));
+        var majority = SegmentationBaseline.Majority(data, data);
+        Assert.That((majority.IntersectionOverUnion(0), majority.IntersectionOverUnion(1)), Is.EqualTo((0.5, 0.0)));
+        Assert.Throws<ArgumentException>(() => SegmentationBaseline.Majority(DeepNative.Tests.Training.Synthetic.Xor, data));
+        Assert.Throws<ArgumentException>(() => SegmentationBaseline.Threshold(MaskExamples.Shapes(1, 16, 1), MaskExamples.Shapes(1, 16, 1)));
     }
 
     [TestCaseSource(typeof(TestDevices), nameof(TestDevices.Names))]
