@@ -308,9 +308,34 @@ class Compiler final : public CompileView {
            std::ranges::all_of(buffer.tensors, [&](int id) { return uses_left_[id] == 0; });
   }
 
+  // Whether a reshape only copies to a persistent tensor that has a layout of its own.
+  bool copies_layout(int source, int target) const {
+    return !program_.tensor(target).transient() && !free(target) &&
+           copies_[target].front().layout &&
+           program_.tensor(source).shape == program_.tensor(target).shape;
+  }
+
+  void add_copy(int index, int source, int target) {
+    const LayoutRef layout = copies_[target].front().layout;
+    const Location location = place_input({source, layout});
+    --uses_left_[source];
+    copies_[target] = {{layout, {kNone, target}}};
+    Draft draft = layout_change(target, {layout, location}, copies_[target].front());
+    draft.step.name = op(index).name();
+    draft.step.kernel = "copy";
+    draft.step.kind = DN_OPERATOR_RESHAPE;
+    draft.step.operator_count = draft.step.candidate_count = 1;
+    touch(draft);
+    drafts_.push_back(std::move(draft));
+  }
+
   // A reshape is another name for the same elements, in row-major order.
   void add_reshape(int index) {
     const int source = op(index).input(0), target = op(index).output(0);
+    if (copies_layout(source, target)) {
+      add_copy(index, source, target);
+      return;
+    }
     const Location location = place_input({source, nullptr});
     --uses_left_[source];
     const bool unchanging = program_.tensor(source).producer == kNone;
