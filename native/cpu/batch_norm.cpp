@@ -95,27 +95,50 @@ struct Constants {
   float epsilon, momentum;
 };
 
-void normalise(const Plan& p, const NormRuns& runs, const Group& g, int64_t offset, const float* x,
-               float* y, const NormAffine& constants) {
-  const auto& kernels = DN_SELECT_ISA(norm_table);
+template <typename T>
+const NormTable<T>& table() {
+  if constexpr (std::is_same_v<T, float>)
+    return DN_SELECT_ISA(norm_table);
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return DN_SELECT_ISA(norm_table_bfloat16);
+  else
+    return DN_SELECT_ISA(norm_table_float16);
+}
+
+// The address of argument `index` as data of type T.
+template <typename T>
+const T* data_in(const Arguments& a, int index) {
+  return static_cast<const T*>(a.inputs[index]);
+}
+template <typename T>
+T* data_out(const Arguments& a, int index) {
+  return static_cast<T*>(a.outputs[index]);
+}
+
+template <typename T>
+void normalise(const Plan& p, const NormRuns& runs, const Group& g, int64_t offset, const T* x,
+               T* y, const NormAffine& constants) {
+  const auto& kernels = table<T>();
   if (p.lanes)
     kernels.lane_affine(x + offset, y + offset, runs, p.step, g.width, constants);
   else
     kernels.affine(x + offset, y + offset, runs, constants);
 }
 
-void normalise_split(const Plan& p, const Group& g, int64_t split, const float* x, float* y,
+template <typename T>
+void normalise_split(const Plan& p, const Group& g, int64_t split, const T* x, T* y,
                      const NormAffine& constants) {
   int64_t offset;
   const NormRuns runs = p.split(split, offset);
   normalise(p, runs, g, offset + g.offset, x, y, constants);
 }
 
-void training(const Plan& p, const Constants& k, const float* x, const float* weight,
-              const float* bias, float* y, float* mean, float* inv_std, float* running_mean,
-              float* running_var, void* scratch, int threads) {
+template <typename T>
+void training(const Plan& p, const Constants& k, const T* x, const float* weight, const float* bias,
+              T* y, float* mean, float* inv_std, float* running_mean, float* running_var,
+              void* scratch, int threads) {
   const double count = (double)p.runs.positions();
-  const auto& kernels = DN_SELECT_ISA(norm_table);
+  const auto& kernels = table<T>();
   for_groups<NormMoments>(
       p, scratch, threads,
       [&](const Group& g, int64_t split, NormMoments* part) {
@@ -146,8 +169,9 @@ void training(const Plan& p, const Constants& k, const float* x, const float* we
       });
 }
 
-void inference(const Plan& p, const Constants& k, const float* x, const float* weight,
-               const float* bias, const float* running_mean, const float* running_var, float* y,
+template <typename T>
+void inference(const Plan& p, const Constants& k, const T* x, const float* weight,
+               const float* bias, const float* running_mean, const float* running_var, T* y,
                int threads) {
   // In the order of memory, unless the runs are short.
   const bool by_run = p.runs.length * (p.lanes ? kNormLanes : 1) >= 512;
@@ -168,11 +192,12 @@ void inference(const Plan& p, const Constants& k, const float* x, const float* w
   });
 }
 
-void backward(const Plan& p, const float* x, const float* weight, const float* mean,
-              const float* inv_std, const float* dy, float* dx, float* dweight, float* dbias,
-              void* scratch, int threads) {
+template <typename T>
+void backward(const Plan& p, const T* x, const float* weight, const float* mean,
+              const float* inv_std, const T* dy, T* dx, float* dweight, float* dbias, void* scratch,
+              int threads) {
   const double count = (double)p.runs.positions();
-  const auto& kernels = DN_SELECT_ISA(norm_table);
+  const auto& kernels = table<T>();
   for_groups<NormSums>(
       p, scratch, threads,
       [&](const Group& g, int64_t split, NormSums* part) {
@@ -214,7 +239,8 @@ void backward(const Plan& p, const float* x, const float* weight, const float* m
       });
 }
 
-KernelPlan plan(const CompileView& view, int op) {
+template <typename T>
+KernelPlan plan_of(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const auto& attributes = operation.attributes<dn_batch_norm_attributes>();
   const Constants constants{attributes.epsilon, attributes.momentum};
@@ -229,22 +255,22 @@ KernelPlan plan(const CompileView& view, int op) {
   switch (attributes.mode) {
     case DN_BATCH_NORM_TRAINING:
       plan.kernel = make_kernel([=](const Arguments& a) {
-        training(p, constants, in(a, 0), in(a, 1), in(a, 2), out(a, 0), out(a, 1), out(a, 2),
-                 out(a, 3), out(a, 4), a.scratch, threads);
+        training(p, constants, data_in<T>(a, 0), in(a, 1), in(a, 2), data_out<T>(a, 0), out(a, 1),
+                 out(a, 2), out(a, 3), out(a, 4), a.scratch, threads);
       });
       plan.scratch_bytes = p.parts() * (int64_t)sizeof(NormMoments);
       break;
     case DN_BATCH_NORM_INFERENCE:
       plan.kernel = make_kernel([=](const Arguments& a) {
-        inference(p, constants, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0),
-                  threads);
+        inference(p, constants, data_in<T>(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4),
+                  data_out<T>(a, 0), threads);
       });
       break;
     default:
       plan.inputs[4].layout = layout;
       plan.kernel = make_kernel([=](const Arguments& a) {
-        backward(p, in(a, 0), in(a, 1), in(a, 2), in(a, 3), in(a, 4), out(a, 0), out(a, 1),
-                 out(a, 2), a.scratch, threads);
+        backward(p, data_in<T>(a, 0), in(a, 1), in(a, 2), in(a, 3), data_in<T>(a, 4),
+                 data_out<T>(a, 0), out(a, 1), out(a, 2), a.scratch, threads);
       });
       plan.scratch_bytes = p.parts() * (int64_t)sizeof(NormSums);
       plan.in_place = {4};
@@ -252,8 +278,18 @@ KernelPlan plan(const CompileView& view, int op) {
   return plan;
 }
 
-const RegisterOperator batch_norm({"own:batch_norm", DN_OPERATOR_BATCH_NORM, 100,
-                                   refuse_other_than_float32, plan});
+KernelPlan plan(const CompileView& view, int op) {
+  switch (view.tensor(view.op(op).input(0)).dtype) {
+    case DN_DTYPE_BF16:
+      return plan_of<BFloat16>(view, op);
+    case DN_DTYPE_F16:
+      return plan_of<Float16>(view, op);
+    default:
+      return plan_of<float>(view, op);
+  }
+}
+
+const RegisterOperator batch_norm({"own:batch_norm", DN_OPERATOR_BATCH_NORM, 100, nullptr, plan});
 
 }  // namespace
 

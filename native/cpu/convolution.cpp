@@ -1,6 +1,7 @@
 // Convolution by oneDNN in its own blocked layouts, three directions.
 #include "cpu/epilogue.h"
 #include "cpu/onednn.h"
+#include "cpu/widened.h"
 
 namespace dn::cpu {
 
@@ -22,28 +23,42 @@ memory::dims weight_dims(const Shape& weight, int64_t groups) {
   return dims;
 }
 
+// How an operator is computed: in the types that its tensors have and the layouts that oneDNN likes, or in
+// float32 and row-major around a conversion.
+enum class Arithmetic { Own, Widened };
+
+memory::data_type type_of(const CompileView& view, int tensor, Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::Widened ? memory::data_type::f32
+                                           : dnnl_type(view.tensor(tensor).dtype);
+}
+
 // An activation's descriptor: free where blocks fit the channels, since a kernel of another
 // operator would have to keep the padding zero; the row-major it has where there are few of them
 // (the first layer).
-memory::desc activation(const CompileView& view, int tensor, int64_t groups) {
+memory::desc activation(const CompileView& view, int tensor, int64_t groups,
+                        Arithmetic arithmetic) {
   constexpr int64_t kBlock = 16;
   const TensorDeclaration& declaration = view.tensor(tensor);
   const memory::dims dims = dnnl_dims(declaration.shape);
-  const auto f32 = memory::data_type::f32;
-  if (declaration.shape[1] / groups % kBlock == 0 || declaration.shape[1] % kBlock == 0)
-    return {dims, f32, memory::format_tag::any};
-  return row_major(f32, dims);
+  const auto type = type_of(view, tensor, arithmetic);
+  const bool fits =
+      declaration.shape[1] / groups % kBlock == 0 || declaration.shape[1] % kBlock == 0;
+  if (fits && arithmetic == Arithmetic::Own) return {dims, type, memory::format_tag::any};
+  return row_major(type, dims);
 }
 
-Request make_request(const CompileView& view, int input, int weight, int output,
-                     const dn_convolution_attributes& attributes) {
-  const auto f32 = memory::data_type::f32;
+// bias: a tensor; -1: none.
+Request make_request(const CompileView& view, int input, int weight, int bias, int output,
+                     const dn_convolution_attributes& attributes, Arithmetic arithmetic) {
   Request request;
-  request.input = activation(view, input, attributes.groups);
-  request.output = activation(view, output, attributes.groups);
+  request.input = activation(view, input, attributes.groups, arithmetic);
+  request.output = activation(view, output, attributes.groups, arithmetic);
   const Shape& w = view.tensor(weight).shape;
-  request.weight = {weight_dims(w, attributes.groups), f32, memory::format_tag::any};
-  request.bias = row_major(f32, {w[0]});
+  const auto dims = weight_dims(w, attributes.groups);
+  const auto type = type_of(view, weight, arithmetic);
+  request.weight = arithmetic == Arithmetic::Own ? memory::desc(dims, type, memory::format_tag::any)
+                                                 : row_major(type, dims);
+  if (bias >= 0) request.bias = row_major(type_of(view, bias, arithmetic), {w[0]});
   for (int i = 0; i < attributes.spatial_rank; ++i) {
     request.geometry.strides.push_back(attributes.stride[i]);
     request.geometry.dilations.push_back(attributes.dilation[i] - 1);
@@ -53,13 +68,80 @@ Request make_request(const CompileView& view, int input, int weight, int output,
   return request;
 }
 
-std::string refuse(const CompileView& view, int op) {
-  if (const std::string reason = refuse_other_than_float32(view, op); !reason.empty())
-    return reason;
+std::string refuse_empty(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   for (int id : operation.inputs())
     if (id >= 0 && view.tensor(id).shape.numel() == 0) return "an input is empty";
   return {};
+}
+
+// ---- what oneDNN makes of an operator, by direction ----
+
+auto describe_forward(const CompileView& view, int op, Arithmetic arithmetic) {
+  const Operator& operation = view.op(op);
+  const bool bias = operation.has_input(2);
+  const Request request = make_request(
+      view, operation.input(0), operation.input(1), bias ? operation.input(2) : -1,
+      operation.output(0), operation.attributes<dn_convolution_attributes>(), arithmetic);
+  return onednn::convolution_forward(device_of(view).engine(), request.input, request.weight,
+                                     bias ? &request.bias : nullptr, request.output,
+                                     request.geometry);
+}
+
+auto describe_backward_data(const CompileView& view, int op, Arithmetic arithmetic) {
+  const Operator& operation = view.op(op);
+  const Request request =
+      make_request(view, operation.output(0), operation.input(1), -1, operation.input(0),
+                   operation.attributes<dn_convolution_attributes>(), arithmetic);
+  return onednn::convolution_backward_data(device_of(view).engine(), request.input, request.weight,
+                                           request.output, request.geometry);
+}
+
+auto describe_backward_weight(const CompileView& view, int op, Arithmetic arithmetic) {
+  const Operator& operation = view.op(op);
+  const bool bias = operation.has_output(1);
+  const Request request = make_request(
+      view, operation.input(0), operation.output(0), bias ? operation.output(1) : -1,
+      operation.input(1), operation.attributes<dn_convolution_attributes>(), arithmetic);
+  return onednn::convolution_backward_weight(device_of(view).engine(), request.input,
+                                             request.weight, bias ? &request.bias : nullptr,
+                                             request.output, request.geometry);
+}
+
+// The name of oneDNN's implementation; empty when it has none.
+std::string implementation(const CompileView& view, int op) {
+  const ThreadScope scope(device_of(view).threads());
+  try {
+    switch (view.op(op).attributes<dn_convolution_attributes>().direction) {
+      case DN_FORWARD:
+        return describe_forward(view, op, Arithmetic::Own).impl_info_str();
+      case DN_BACKWARD_DATA:
+        return describe_backward_data(view, op, Arithmetic::Own).impl_info_str();
+      default:
+        return describe_backward_weight(view, op, Arithmetic::Own).impl_info_str();
+    }
+  } catch (const dnnl::error&) {
+    return {};
+  }
+}
+
+// oneDNN multiplies bfloat16 by AVX-512's instructions, or by float32's where the processor lacks those.
+// Of some layouts it does so one by one, a thousand times slower.
+std::string refuse(const CompileView& view, int op) {
+  const DType dtype = view.tensor(view.op(op).input(0)).dtype;
+  if (dtype != DN_DTYPE_F32 && dtype != DN_DTYPE_BF16)
+    return text("needs float32 or bfloat16, not ", name_of(dtype));
+  if (std::string reason = refuse_empty(view, op); !reason.empty() || dtype == DN_DTYPE_F32)
+    return reason;
+  if (!onednn::has_bfloat16()) return "needs AVX-512 for bfloat16";
+  const std::string name = implementation(view, op);
+  return name.empty() || name.starts_with("ref") ? "oneDNN has no fast kernel of bfloat16 for it"
+                                                 : "";
+}
+
+std::string refuse_widened(const CompileView& view, int op) {
+  if (view.tensor(view.op(op).input(0)).dtype == DN_DTYPE_F32) return "needs no conversion";
+  return refuse_empty(view, op);
 }
 
 // Memory objects made once; a run only sets their addresses.
@@ -109,18 +191,14 @@ KernelPlan finish(Primitive primitive, const Desc& desc, std::vector<Slot> input
   return plan;
 }
 
-KernelPlan plan_forward(const CompileView& view, int op) {
+KernelPlan plan_forward(const CompileView& view, int op, Arithmetic arithmetic) {
   const Operator& operation = view.op(op);
-  const auto& attributes = operation.attributes<dn_convolution_attributes>();
   const int x = operation.input(0), w = operation.input(1), b = operation.input(2);
   const int y = operation.output(0);
   CpuDevice& device = device_of(view);
   const ThreadScope scope(device.threads());
-  const Request request = make_request(view, x, w, y, attributes);
   const bool bias = operation.has_input(2);
-  const auto desc =
-      onednn::convolution_forward(device.engine(), request.input, request.weight,
-                                  bias ? &request.bias : nullptr, request.output, request.geometry);
+  const auto desc = describe_forward(view, op, arithmetic);
   Primitive primitive{&device, dnnl::convolution_forward(desc), {}, {}, {}, {}, {}};
   primitive.add(primitive.inputs, DNNL_ARG_SRC, desc.src_desc());
   primitive.add(primitive.inputs, DNNL_ARG_WEIGHTS, desc.weights_desc());
@@ -129,22 +207,21 @@ KernelPlan plan_forward(const CompileView& view, int op) {
   std::vector<Slot> inputs{slot(x, desc.src_desc()), slot(w, desc.weights_desc())};
   if (bias) inputs.push_back(row_major_slot(b));
   // Not oneDNN's own relu: that does not keep NaN.
+  const DType type = arithmetic == Arithmetic::Widened ? (DType)DN_DTYPE_F32 : view.tensor(y).dtype;
   primitive.epilogue =
-      EpiloguePass(view, operation, (int64_t)desc.dst_desc().get_size() / 4, (int)inputs.size());
+      EpiloguePass(view, operation, type, (int64_t)desc.dst_desc().get_size() / size_of(type),
+                   (int)inputs.size());
   for (int i = 0; i < primitive.epilogue.input_count(); ++i)
     inputs.push_back(slot(operation.input(3 + i), desc.dst_desc()));
   return finish(std::move(primitive), desc, std::move(inputs), {slot(y, desc.dst_desc())});
 }
 
-KernelPlan plan_backward_data(const CompileView& view, int op) {
+KernelPlan plan_backward_data(const CompileView& view, int op, Arithmetic arithmetic) {
   const Operator& operation = view.op(op);
   const int dy = operation.input(0), w = operation.input(1), dx = operation.output(0);
   CpuDevice& device = device_of(view);
   const ThreadScope scope(device.threads());
-  const Request request =
-      make_request(view, dx, w, dy, operation.attributes<dn_convolution_attributes>());
-  const auto desc = onednn::convolution_backward_data(
-      device.engine(), request.input, request.weight, request.output, request.geometry);
+  const auto desc = describe_backward_data(view, op, arithmetic);
   Primitive primitive{&device, dnnl::convolution_backward_data(desc), {}, {}, {}, {}, {}};
   primitive.add(primitive.inputs, DNNL_ARG_DIFF_DST, desc.diff_dst_desc());
   primitive.add(primitive.inputs, DNNL_ARG_WEIGHTS, desc.weights_desc());
@@ -154,18 +231,14 @@ KernelPlan plan_backward_data(const CompileView& view, int op) {
                 {slot(dx, desc.diff_src_desc())});
 }
 
-KernelPlan plan_backward_weight(const CompileView& view, int op) {
+KernelPlan plan_backward_weight(const CompileView& view, int op, Arithmetic arithmetic) {
   const Operator& operation = view.op(op);
   const int x = operation.input(0), dy = operation.input(1);
   const int dw = operation.output(0), db = operation.output(1);
   CpuDevice& device = device_of(view);
   const ThreadScope scope(device.threads());
-  const Request request =
-      make_request(view, x, dw, dy, operation.attributes<dn_convolution_attributes>());
   const bool bias = operation.has_output(1);
-  const auto desc = onednn::convolution_backward_weight(
-      device.engine(), request.input, request.weight, bias ? &request.bias : nullptr,
-      request.output, request.geometry);
+  const auto desc = describe_backward_weight(view, op, arithmetic);
   Primitive primitive{&device, dnnl::convolution_backward_weights(desc), {}, {}, {}, {}, {}};
   primitive.add(primitive.inputs, DNNL_ARG_SRC, desc.src_desc());
   primitive.add(primitive.inputs, DNNL_ARG_DIFF_DST, desc.diff_dst_desc());
@@ -177,21 +250,31 @@ KernelPlan plan_backward_weight(const CompileView& view, int op) {
                 {slot(x, desc.src_desc()), slot(dy, desc.diff_dst_desc())}, std::move(outputs));
 }
 
-KernelPlan plan(const CompileView& view, int op) {
+KernelPlan plan_as(const CompileView& view, int op, Arithmetic arithmetic) {
   return onednn::checked("convolution", [&] {
     switch (view.op(op).attributes<dn_convolution_attributes>().direction) {
       case DN_FORWARD:
-        return plan_forward(view, op);
+        return plan_forward(view, op, arithmetic);
       case DN_BACKWARD_DATA:
-        return plan_backward_data(view, op);
+        return plan_backward_data(view, op, arithmetic);
       default:
-        return plan_backward_weight(view, op);
+        return plan_backward_weight(view, op, arithmetic);
     }
   });
 }
 
+KernelPlan plan(const CompileView& view, int op) {
+  return plan_as(view, op, Arithmetic::Own);
+}
+
+KernelPlan plan_widened(const CompileView& view, int op) {
+  return widened(view, plan_as(view, op, Arithmetic::Widened));
+}
+
 const RegisterOperator convolution({"onednn:convolution", DN_OPERATOR_CONVOLUTION, 100, refuse,
                                     plan});
+const RegisterOperator convolution_widened({"onednn:convolution_widened", DN_OPERATOR_CONVOLUTION,
+                                            200, refuse_widened, plan_widened});
 
 }  // namespace
 

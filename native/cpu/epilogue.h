@@ -10,9 +10,10 @@ namespace dn::cpu {
 class EpiloguePass {
  public:
   EpiloguePass() = default;
-  // For an output of `numel` elements in memory; the epilogue's inputs are the kernel's arguments
+  // For an output of `numel` elements of a type in memory; the epilogue's inputs are the kernel's arguments
   // from first_input on, in the output's layout.
-  EpiloguePass(const CompileView& view, const Operator& op, int64_t numel, int first_input);
+  EpiloguePass(const CompileView& view, const Operator& op, DType dtype, int64_t numel,
+               int first_input);
 
   int input_count() const { return input_count_; }
   int64_t scratch_bytes() const;
@@ -20,7 +21,7 @@ class EpiloguePass {
 
  private:
   std::shared_ptr<const BlockEvaluator> evaluator_;  // null: nothing to do
-  int64_t numel_ = 0;
+  int64_t numel_ = 0, element_bytes_ = 4;
   int first_input_ = 0, input_count_ = 0, threads_ = 1;
 };
 

@@ -71,13 +71,6 @@ BinaryFunction swapped(BinaryFunction f) {
   }
 }
 
-// The upper half of a float, rounded to nearest even.
-struct BFloat16 {
-  uint16_t bits;
-  BFloat16() = default;
-  explicit operator float() const { return std::bit_cast<float>((uint32_t)bits << 16); }
-};
-
 float load_as_float(const void* data, DType dtype, int64_t index) {
   switch (dtype) {
     case DN_DTYPE_F32:
@@ -93,7 +86,7 @@ float load_as_float(const void* data, DType dtype, int64_t index) {
     case DN_DTYPE_F16:
       return (float)static_cast<const _Float16*>(data)[index];
     case DN_DTYPE_BF16:
-      return (float)static_cast<const BFloat16*>(data)[index];
+      return std::bit_cast<float>((uint32_t) static_cast<const uint16_t*>(data)[index] << 16);
   }
   fail(DN_INTERNAL, "dtype ", (int)dtype);
 }
@@ -119,13 +112,10 @@ void narrow(const float* in, int64_t begin, int64_t count, void* data) {
   }
 }
 
-template <typename T>
-void round_to(const float* in, int64_t begin, int64_t count, void* data) {
-  T* out = static_cast<T*>(data) + begin;
-  for (int64_t i = 0; i < count; ++i) out[i] = (T)in[i];
-}
+}  // namespace
 
-void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, float* out) {
+void load_as(DType dtype, const void* data, int64_t begin, int64_t count, float* out) {
+  const auto* half = static_cast<const uint16_t*>(data) + begin;
   switch (dtype) {
     case DN_DTYPE_F64:
       widen<double>(data, begin, count, out);
@@ -140,17 +130,16 @@ void convert_block(DType dtype, const void* data, int64_t begin, int64_t count, 
       widen<int64_t>(data, begin, count, out);
       break;
     case DN_DTYPE_F16:
-      widen<_Float16>(data, begin, count, out);
+      DN_SELECT_ISA(pointwise_table).from_float16(half, out, count);
       break;
     case DN_DTYPE_BF16:
-      widen<BFloat16>(data, begin, count, out);
+      DN_SELECT_ISA(pointwise_table).from_bfloat16(half, out, count);
       break;
     case DN_DTYPE_F32:
-      break;  // read in place
+      std::copy_n(static_cast<const float*>(data) + begin, count, out);
+      break;
   }
 }
-
-}  // namespace
 
 void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data) {
   switch (dtype) {
@@ -170,7 +159,7 @@ void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* 
       narrow<int64_t>(in, begin, count, data);
       break;
     case DN_DTYPE_F16:
-      round_to<_Float16>(in, begin, count, data);
+      DN_SELECT_ISA(pointwise_table).to_float16(in, static_cast<uint16_t*>(data) + begin, count);
       break;
     case DN_DTYPE_BF16:
       DN_SELECT_ISA(pointwise_table).to_bfloat16(in, static_cast<uint16_t*>(data) + begin, count);
@@ -236,8 +225,10 @@ BlockEvaluator::BlockEvaluator(std::span<const dn_instruction> expression,
            std::ranges::all_of(expression,
                                [&](const dn_instruction& e) { return light(e) || !computes(e); });
 
-  in_place_ =
-      outputs_.size() == 1 && last_computed >= 0 && instructions_[last_computed].output == 0;
+  // Or the only output is written when everything has been read.
+  const bool last = !expression.empty() && expression.back().opcode == DN_OPCODE_OUTPUT;
+  in_place_ = outputs_.size() == 1 &&
+              (last || (last_computed >= 0 && instructions_[last_computed].output == 0));
 
   std::vector<int> free_slots;
   for (int i = 0; i < count; ++i) {
@@ -300,7 +291,7 @@ void BlockEvaluator::run(const void* const* inputs, const bool* repeat, void* co
         } else if (inputs_[e.a] == DN_DTYPE_F32) {
           result = {static_cast<const float*>(inputs[e.a]) + begin, 0};
         } else {
-          convert_block(inputs_[e.a], inputs[e.a], begin, n, target);
+          load_as(inputs_[e.a], inputs[e.a], begin, n, target);
           result = {target, 0};
         }
         continue;

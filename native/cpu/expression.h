@@ -12,6 +12,9 @@ namespace dn::cpu {
 // even and saturated; for integers NaN becomes 0.
 void store_as(DType dtype, const float* in, int64_t begin, int64_t count, void* data);
 
+// Reads `count` elements from `begin` on of an array of the data type as floats.
+void load_as(DType dtype, const void* data, int64_t begin, int64_t count, float* out);
+
 // Evaluates an expression block by block, each instruction one vectorised pass over values in the
 // first-level cache.
 class BlockEvaluator {

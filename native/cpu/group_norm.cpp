@@ -23,8 +23,11 @@ struct Extents {
       : outer(around.outer), channels(around.extent), inner(around.inner), groups(group_count) {}
 };
 
-const NormTable& kernels() {
+const NormTable<float>& kernels() {
   return DN_SELECT_ISA(norm_table);
+}
+const NormRowTable& row_kernels() {
+  return DN_SELECT_ISA(norm_row_table);
 }
 
 struct Forward {
@@ -68,8 +71,9 @@ void forward_rows(const Extents& e, float epsilon, const Forward& a, int threads
       const float inv_std = a.inv_std[chunk] = inverse_deviation(moments, epsilon);
       const int64_t channel = chunk % e.groups * e.width();
       if (e.inner == 1) {
-        k.row_affine(x, y, e.size(), mean, inv_std, a.weight ? a.weight + channel : nullptr,
-                     a.bias ? a.bias + channel : nullptr);
+        row_kernels().row_affine(x, y, e.size(), mean, inv_std,
+                                 a.weight ? a.weight + channel : nullptr,
+                                 a.bias ? a.bias + channel : nullptr);
         continue;
       }
       for (int64_t c = 0; c < e.width(); ++c) {
@@ -86,7 +90,7 @@ void forward_rows(const Extents& e, float epsilon, const Forward& a, int threads
 constexpr int64_t kStrips = 32;
 
 void backward_elements(const Extents& e, const Backward& a, float* strips, int threads) {
-  const auto& k = kernels();
+  const auto& k = row_kernels();
   const int64_t count = std::min(kStrips, e.outer);
   const bool parameters = a.dweight || a.dbias;
   parallel(threads, count, e.numel() * 6, [&](int64_t begin, int64_t end) {

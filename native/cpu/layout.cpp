@@ -98,6 +98,17 @@ LayoutRef layout_of(DType dtype, const Shape& shape, Tag tag) {
   return layout_of(memory::desc(dnnl_dims(shape), dnnl_type(dtype), tag));
 }
 
+LayoutRef retyped(const LayoutRef& layout, DType dtype) {
+  if (!layout) return nullptr;
+  const memory::desc& desc = static_cast<const DnnlLayout&>(*layout).desc();
+  const memory::dims dims = desc.dims();
+  if (desc.data_type() == dnnl_type(dtype)) return layout;
+  for (const NamedTag& named : kTags)
+    if (named.rank == (int)dims.size() && layout->name() == named.name)
+      return layout_of(memory::desc(dims, dnnl_type(dtype), named.tag));
+  return nullptr;
+}
+
 LayoutRef transposed_matrix(const Shape& shape) {
   constexpr int64_t kLine = 16;  // floats in a cache line
   const bool align = shape[0] >= 4 * kLine;

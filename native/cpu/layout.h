@@ -38,6 +38,9 @@ dnnl::memory::desc row_major(dnnl::memory::data_type type, const dnnl::memory::d
 LayoutRef layout_of(const dnnl::memory::desc& desc);
 LayoutRef layout_of(DType dtype, const Shape& shape, dnnl::memory::format_tag tag);
 
+// The same arrangement of elements of another type; null where there is none by that name.
+LayoutRef retyped(const LayoutRef& layout, DType dtype);
+
 // A matrix stored column by column ("ba"). Columns of some length start on whole cache lines.
 LayoutRef transposed_matrix(const Shape& shape);
 // The distance of its columns in elements; 0 for any other layout.

@@ -2,6 +2,7 @@
 #include "cpu/epilogue.h"
 #include "cpu/kernels/gemm.h"
 #include "cpu/onednn.h"
+#include "cpu/widened.h"
 #include "engine/patterns.h"
 
 namespace dn::cpu {
@@ -40,7 +41,8 @@ int64_t leading(const Shape& shape, const LayoutRef& layout) {
 // the gradient x^T g then run along its rows. The first program that binds it decides.
 LayoutRef matrix_layout(const CompileView& view, int tensor, bool prefer_transposed) {
   const TensorDeclaration& declaration = view.tensor(tensor);
-  if (declaration.shape.rank() != 2) return nullptr;
+  // What is cast anew in every run, or to be widened, is row-major.
+  if (declaration.shape.rank() != 2 || declaration.dtype != DN_DTYPE_F32) return nullptr;
   if (view.free(tensor)) return prefer_transposed ? transposed_matrix(declaration.shape) : nullptr;
   return is_transposed(view.layout(tensor)) ? view.layout(tensor) : nullptr;
 }
@@ -116,7 +118,8 @@ KernelPlan plan_gemm(const CompileView& view, int op, int bias_gradient) {
   if (bias) plan.inputs.push_back(row_major_slot(operation.input(2)));
   EpiloguePass pass;
   if (p.epilogue == Epilogue::Identity)
-    pass = EpiloguePass(view, operation, view.tensor(c_id).shape.numel(), bias ? 3 : 2);
+    pass =
+        EpiloguePass(view, operation, DN_DTYPE_F32, view.tensor(c_id).shape.numel(), bias ? 3 : 2);
   for (size_t slot = 3; slot < operation.inputs().size(); ++slot)
     plan.inputs.push_back(row_major_slot(operation.input(slot)));
   plan.outputs = {{c_id, c_layout}};
@@ -161,20 +164,41 @@ class LinearGradient final : public Candidate {
   }
 };
 
-std::string refuse_onednn(const CompileView& view, int op) {
-  if (const std::string reason = refuse_other_than_float32(view, op); !reason.empty())
-    return reason;
+KernelPlan plan_widened(const CompileView& view, int op) {
+  return widened(view, plan_gemm(view, op, -1));
+}
+
+std::string refuse_widened(const CompileView& view, int op) {
+  return view.tensor(view.op(op).input(0)).dtype == DN_DTYPE_F32 ? "needs no conversion" : "";
+}
+
+std::string refuse_batches(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   for (int id : operation.inputs())
     if (id >= 0 && view.tensor(id).shape.numel() == 0) return "an input is empty";
-  // oneDNN's relu does not keep NaN.
-  if (!operation.expression().empty()) return "has an epilogue";
   const OperatorView o = view.view(op);
   if (o.input_shape(0).rank() != o.input_shape(1).rank()) return "one side has no batch";
   return {};
 }
 
-dnnl::memory::desc matrix(const Shape& shape, const LayoutRef& layout, bool transpose) {
+std::string refuse_onednn(const CompileView& view, int op) {
+  if (const std::string reason = refuse_other_than_float32(view, op); !reason.empty())
+    return reason;
+  if (!view.op(op).expression().empty())
+    return "has an epilogue, which the own product takes along";
+  return refuse_batches(view, op);
+}
+
+std::string refuse_bfloat16(const CompileView& view, int op) {
+  const DType dtype = view.tensor(view.op(op).input(0)).dtype;
+  if (dtype != DN_DTYPE_BF16) return text("needs bfloat16, not ", name_of(dtype));
+  if (!onednn::has_bfloat16()) return "needs AVX-512 for bfloat16";
+  return refuse_batches(view, op);
+}
+
+dnnl::memory::desc matrix(const TensorDeclaration& tensor, const LayoutRef& layout,
+                          bool transpose) {
+  const Shape& shape = tensor.shape;
   dnnl::memory::dims dims = dnnl_dims(shape), strides(dims.size(), 1);
   for (int axis = (int)dims.size() - 2; axis >= 0; --axis)
     strides[axis] = strides[axis + 1] * dims[axis + 1];
@@ -187,25 +211,27 @@ dnnl::memory::desc matrix(const Shape& shape, const LayoutRef& layout, bool tran
     std::swap(dims[last], dims[last - 1]);
     std::swap(strides[last], strides[last - 1]);
   }
-  return {dims, dnnl::memory::data_type::f32, strides};
+  return {dims, dnnl_type(tensor.dtype), strides};
 }
 
 KernelPlan plan_onednn(const CompileView& view, int op) {
   const Operator& operation = view.op(op);
   const auto& attributes = operation.attributes<dn_matmul_attributes>();
   const int a_id = operation.input(0), b_id = operation.input(1), c_id = operation.output(0);
-  const Shape& c = view.tensor(c_id).shape;
+  const TensorDeclaration& c = view.tensor(c_id);
   const LayoutRef a_layout = matrix_layout(view, a_id, false);
   const LayoutRef b_layout = matrix_layout(view, b_id, attributes.transpose_b != 0);
   CpuDevice& device = device_of(view);
   const ThreadScope scope(device.threads());
   const bool bias = operation.has_input(2);
-  const auto a_desc = matrix(view.tensor(a_id).shape, a_layout, attributes.transpose_a != 0);
-  const auto b_desc = matrix(view.tensor(b_id).shape, b_layout, attributes.transpose_b != 0);
+  const auto a_desc = matrix(view.tensor(a_id), a_layout, attributes.transpose_a != 0);
+  const auto b_desc = matrix(view.tensor(b_id), b_layout, attributes.transpose_b != 0);
   const auto c_desc = matrix(c, nullptr, false);
-  dnnl::memory::dims bias_dims(c.rank(), 1);
-  bias_dims.back() = c[c.rank() - 1];
-  const auto bias_desc = row_major(dnnl::memory::data_type::f32, bias_dims);
+  dnnl::memory::dims bias_dims(c.shape.rank(), 1);
+  bias_dims.back() = c.shape[c.shape.rank() - 1];
+  const auto bias_desc = row_major(
+      bias ? dnnl_type(view.tensor(operation.input(2)).dtype) : dnnl::memory::data_type::f32,
+      bias_dims);
   const auto desc = onednn::checked("matmul", [&] {
     return onednn::matmul(device.engine(), a_desc, b_desc, bias ? &bias_desc : nullptr, c_desc);
   });
@@ -213,7 +239,12 @@ KernelPlan plan_onednn(const CompileView& view, int op) {
   plan.inputs = {{a_id, a_layout}, {b_id, b_layout}};
   if (bias) plan.inputs.push_back(row_major_slot(operation.input(2)));
   plan.outputs = {row_major_slot(c_id)};
-  plan.scratch_bytes = (int64_t)desc.scratchpad_desc().get_size();
+  // Not oneDNN's own relu: that does not keep NaN.
+  const EpiloguePass pass(view, operation, c.dtype, c.shape.numel(), bias ? 3 : 2);
+  for (int i = 0; i < pass.input_count(); ++i)
+    plan.inputs.push_back(row_major_slot(operation.input(3 + i)));
+  const int64_t own_bytes = scratch_aligned((int64_t)desc.scratchpad_desc().get_size());
+  plan.scratch_bytes = own_bytes + pass.scratch_bytes();
   const auto memory = [&](const dnnl::memory::desc& d) {
     return dnnl::memory(d, device.engine(), nullptr);
   };
@@ -223,16 +254,17 @@ KernelPlan plan_onednn(const CompileView& view, int op) {
       {DNNL_ARG_DST, memory(c_desc)},
       {DNNL_ARG_SCRATCHPAD, memory(desc.scratchpad_desc())}};
   if (bias) arguments.emplace(DNNL_ARG_BIAS, memory(bias_desc));
-  plan.kernel = make_kernel(
-      [&device, arguments, bias, product = dnnl::matmul(desc)](const Arguments& a) mutable {
-        arguments.at(DNNL_ARG_SRC).set_data_handle(a.inputs[0]);
-        arguments.at(DNNL_ARG_WEIGHTS).set_data_handle(a.inputs[1]);
-        if (bias) arguments.at(DNNL_ARG_BIAS).set_data_handle(a.inputs[2]);
-        arguments.at(DNNL_ARG_DST).set_data_handle(a.outputs[0]);
-        arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(a.scratch);
-        DenormalScope::cover_workers(device.threads());
-        product.execute(device.stream(), arguments);
-      });
+  plan.kernel = make_kernel([&device, arguments, bias, pass, own_bytes,
+                             product = dnnl::matmul(desc)](const Arguments& a) mutable {
+    arguments.at(DNNL_ARG_SRC).set_data_handle(a.inputs[0]);
+    arguments.at(DNNL_ARG_WEIGHTS).set_data_handle(a.inputs[1]);
+    if (bias) arguments.at(DNNL_ARG_BIAS).set_data_handle(a.inputs[2]);
+    arguments.at(DNNL_ARG_DST).set_data_handle(a.outputs[0]);
+    arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(a.scratch);
+    DenormalScope::cover_workers(device.threads());
+    product.execute(device.stream(), arguments);
+    pass.run(a, static_cast<char*>(a.scratch) + own_bytes);
+  });
   return plan;
 }
 
@@ -241,6 +273,11 @@ const RegisterOperator own({"own:gemm", DN_OPERATOR_MATMUL, 10, refuse_other_tha
 const RegisterCandidate linear_gradient(std::make_unique<LinearGradient>());
 const RegisterOperator with_onednn({"onednn:matmul", DN_OPERATOR_MATMUL, 100, refuse_onednn,
                                     plan_onednn});
+
+const RegisterOperator bfloat16({"onednn:matmul_bfloat16", DN_OPERATOR_MATMUL, 20, refuse_bfloat16,
+                                 plan_onednn});
+const RegisterOperator widened_gemm({"own:gemm_widened", DN_OPERATOR_MATMUL, 200, refuse_widened,
+                                     plan_widened});
 
 }  // namespace
 

@@ -12,9 +12,21 @@ dnnl::primitive_attr attributes() {
   return attr;
 }
 
+// The weight of the forward pass, which has the input's type; its gradient may be float32.
+memory::desc forward_weight(const memory::desc& input, const memory::desc& grad_weight) {
+  if (input.data_type() == grad_weight.data_type()) return grad_weight;
+  return {grad_weight.dims(), input.data_type(), memory::format_tag::any};
+}
+
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 }  // namespace
+
+bool has_bfloat16() {
+  const auto known = (unsigned)dnnl::get_effective_cpu_isa();
+  const auto needed = (unsigned)dnnl::cpu_isa::avx512_core;
+  return (known & needed) == needed;
+}
 
 #if DNNL_VERSION_MAJOR >= 3
 
@@ -62,7 +74,7 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
           g.dilations,
           g.padding_begin,
           g.padding_end,
-          hint(engine, input, grad_weight, grad_output, g),
+          hint(engine, input, forward_weight(input, grad_weight), grad_output, g),
           attributes()};
 }
 
@@ -126,7 +138,8 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
                                          g.strides, g.dilations, g.padding_begin, g.padding_end)
                         : Backward::desc(kDirect, input, grad_weight, grad_output, g.strides,
                                          g.dilations, g.padding_begin, g.padding_end);
-  return {desc, attributes(), engine, hint(engine, input, grad_weight, grad_output, g)};
+  return {desc, attributes(), engine,
+          hint(engine, input, forward_weight(input, grad_weight), grad_output, g)};
 }
 
 dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const memory::desc& a,

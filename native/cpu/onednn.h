@@ -31,6 +31,9 @@ dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const dnnl::memo
                                     const dnnl::memory::desc& b, const dnnl::memory::desc* bias,
                                     const dnnl::memory::desc& c);
 
+// Whether it multiplies bfloat16 by vector instructions here.
+bool has_bfloat16();
+
 // The inner blocks of a descriptor, e.g. ":16b,16a"; empty when it has none.
 std::string inner_blocks(const dnnl::memory::desc& desc);
 

@@ -164,6 +164,10 @@ class PointwiseKernel final : public Kernel {
   int64_t rows_ = 1;
 };
 
+bool is_float(DType dtype) {
+  return dtype == DN_DTYPE_F32 || dtype == DN_DTYPE_BF16 || dtype == DN_DTYPE_F16;
+}
+
 // Whether an operand has one number for each channel of (N, C, ..), or of each sample's channels.
 bool is_per_channel(const TensorDeclaration& tensor, const Shape& shape) {
   const int missing = shape.rank() - tensor.shape.rank();
@@ -185,7 +189,7 @@ LayoutRef common_layout(const CompileView& view, const Operator& op, const Shape
   for (int id : op.inputs()) {
     const TensorDeclaration& tensor = view.tensor(id);
     if (tensor.shape.numel() == 1) continue;
-    if (tensor.dtype != DN_DTYPE_F32) return nullptr;
+    if (!is_float(tensor.dtype)) return nullptr;
     if (!(tensor.shape == shape)) {
       if (!is_per_channel(tensor, shape)) return nullptr;
       per_channel = true;
@@ -194,11 +198,17 @@ LayoutRef common_layout(const CompileView& view, const Operator& op, const Shape
     const LayoutRef layout = view.free(id) ? nullptr : view.layout(id);
     if (!common && layout) common = layout;
   }
-  for (int id : op.outputs())
-    if (view.tensor(id).dtype != DN_DTYPE_F32) return nullptr;
+  if (!common) return nullptr;
   // Padding of a layout must stay zero, which an expression may not keep.
-  if (common && common->bytes() != shape.numel() * (int64_t)sizeof(float)) return nullptr;
-  if (common && per_channel) {
+  const auto usable = [&](int id) {
+    const TensorDeclaration& tensor = view.tensor(id);
+    if (!(tensor.shape == shape) || tensor.shape.numel() == 1) return true;
+    const LayoutRef own = is_float(tensor.dtype) ? retyped(common, tensor.dtype) : nullptr;
+    return own && own->bytes() == tensor.bytes();
+  };
+  if (!std::ranges::all_of(op.inputs(), usable) || !std::ranges::all_of(op.outputs(), usable))
+    return nullptr;
+  if (per_channel) {
     const std::optional<ChannelView> channels = channel_view(shape, common);
     if (!channels || channels->block > kBlock / 4) return nullptr;
   }
@@ -232,13 +242,13 @@ KernelPlan plan(const CompileView& view, int op) {
   for (int id : operation.inputs()) {
     const TensorDeclaration& tensor = view.tensor(id);
     const bool full = layout && tensor.shape == shape && tensor.shape.numel() != 1;
-    result.inputs.push_back({id, full ? layout : nullptr});
+    result.inputs.push_back({id, full ? retyped(layout, tensor.dtype) : nullptr});
     input_types.push_back(tensor.dtype);
     input_bytes.push_back(size_of(tensor.dtype));
     shapes.push_back(tensor.shape);
   }
   for (int id : operation.outputs()) {
-    result.outputs.push_back({id, layout});
+    result.outputs.push_back({id, layout ? retyped(layout, view.tensor(id).dtype) : nullptr});
     output_types.push_back(view.tensor(id).dtype);
     output_bytes.push_back(size_of(view.tensor(id).dtype));
   }
@@ -249,7 +259,7 @@ KernelPlan plan(const CompileView& view, int op) {
                            exceeds_caches(bytes));
   if (evaluator.in_place()) {
     for (size_t i = 0; i < operation.inputs().size() && result.in_place.empty(); ++i)
-      if (shapes[i] == shape && input_types[i] == DN_DTYPE_F32) result.in_place = {(int)i};
+      if (shapes[i] == shape && input_types[i] == output_types[0]) result.in_place = {(int)i};
   }
   const int threads = device_of(view).threads();
   Shape output = shape;

@@ -2,6 +2,8 @@
 #include "cpu/kernels/pooling.h"
 
 #include "cpu/candidates.h"
+#include "cpu/epilogue.h"
+#include "cpu/expression.h"
 
 namespace dn::cpu {
 
@@ -33,26 +35,27 @@ bool single_position(const Shape& shape) {
 }
 
 // Channels side by side, as many as a vector of this CPU; null where they do not divide so.
-LayoutRef blocked(const Shape& shape) {
+LayoutRef blocked(const Shape& shape, DType dtype) {
   const int64_t block = best_isa() == Isa::Avx512 ? 16 : 8;
   if (shape[1] == 0 || shape[1] % block != 0) return nullptr;
   using Tag = dnnl::memory::format_tag;
   const Tag wide[] = {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c};
   const Tag narrow[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
-  return layout_of(DN_DTYPE_F32, shape, (block == 16 ? wide : narrow)[shape.rank() - 3]);
+  return layout_of(dtype, shape, (block == 16 ? wide : narrow)[shape.rank() - 3]);
 }
 
 // The layout to work in: the one that the tensor has; blocked where that is still open, or where there
 // is nothing to arrange.
 LayoutRef working_layout(const CompileView& view, int tensor) {
-  const Shape& shape = view.tensor(tensor).shape;
-  if (view.free(tensor) || single_position(shape)) return blocked(shape);
+  const TensorDeclaration& declaration = view.tensor(tensor);
+  const Shape& shape = declaration.shape;
+  if (view.free(tensor) || single_position(shape)) return blocked(shape, declaration.dtype);
   return channel_layout(view, tensor);
 }
 
 // One position is in the same order in every layout: it stays row-major, in which what follows the
 // last pooling of a net reads it.
-LayoutRef arranged(const LayoutRef& layout, const Shape& shape, DType dtype = DN_DTYPE_F32) {
+LayoutRef arranged(const LayoutRef& layout, const Shape& shape, DType dtype) {
   return single_position(shape) ? nullptr : like(layout, shape, dtype);
 }
 
@@ -63,6 +66,46 @@ void by_rows(const PoolingParams& p, int64_t rows, int threads, void* scratch, c
   parallel(threads, rows, p.planes * p.in_size(), [&](int64_t first, int64_t last) {
     body(first, last, static_cast<char*>(scratch) + (size_t)omp_get_thread_num() * bytes);
   });
+}
+
+// Data of 16 bits: a plane at a time becomes float32, in a thread's part of the scratch memory, and back.
+struct HalfPlanes {
+  PoolingParams plane;  // one of them
+  int64_t planes;
+  DType dtype;
+
+  HalfPlanes(const PoolingParams& p, DType type) : plane(p), planes(p.planes), dtype(type) {
+    plane.planes = 1;
+  }
+  int64_t scratch_bytes() const {
+    return scratch_aligned((int64_t)pooling_scratch_bytes(plane)) + bytes(plane.in_size()) +
+           bytes(plane.out_size());
+  }
+  // from: elements of a plane of what is read, to: of what is written; pool(plane, floats read, floats
+  // written, scratch).
+  template <typename Pool>
+  void run(const Arguments& a, int64_t from, int64_t to, int threads, const Pool& pool) const {
+    parallel(threads, planes, planes * plane.in_size(), [&](int64_t first, int64_t last) {
+      char* own = static_cast<char*>(a.scratch) + omp_get_thread_num() * scratch_bytes();
+      auto* read = reinterpret_cast<float*>(own);
+      auto* written = reinterpret_cast<float*>(own + bytes(from));
+      for (int64_t at = first; at < last; ++at) {
+        load_as(dtype, a.inputs[0], at * from, from, read);
+        pool(at, read, written, own + bytes(from) + bytes(to));
+        store_as(dtype, written, at * to, to, a.outputs[0]);
+      }
+    });
+  }
+
+ private:
+  static int64_t bytes(int64_t floats) { return scratch_aligned(floats * (int64_t)sizeof(float)); }
+};
+
+// The taps of a plane; null where there are none.
+template <typename Taps>
+Taps* taps_of_plane(Taps* taps, int64_t plane, int64_t size, int bytes) {
+  using Byte = std::conditional_t<std::is_const_v<Taps>, const char, char>;
+  return taps ? static_cast<Byte*>(taps) + plane * size * bytes : nullptr;
 }
 
 // Where the taps of a window lie, seen from its first.
@@ -115,8 +158,9 @@ KernelPlan plan_forward(const CompileView& view, const Operator& op) {
   const PoolingParams p = make_params(attributes, view.tensor(x).shape, small, layout);
   const int threads = device_of(view).threads();
   KernelPlan plan;
-  plan.inputs = {{x, arranged(layout, view.tensor(x).shape)}};
-  plan.outputs = {{y, arranged(layout, small)}};
+  const DType type = view.tensor(x).dtype;
+  plan.inputs = {{x, arranged(layout, view.tensor(x).shape, type)}};
+  plan.outputs = {{y, arranged(layout, small, type)}};
   const int tap = given ? op.input(1) : max && op.has_output(1) ? op.output(1) : -1;
   const DType dtype = tap < 0 ? DN_DTYPE_U8 : view.tensor(tap).dtype;
   if (tap >= 0)
@@ -129,6 +173,25 @@ KernelPlan plan_forward(const CompileView& view, const Operator& op) {
         else
           take(p, taps, in(a, 0), static_cast<const int32_t*>(a.inputs[1]), out(a, 0), first, last);
       });
+    });
+    return plan;
+  }
+  if (type != DN_DTYPE_F32) {
+    const HalfPlanes halves(p, type);
+    plan.scratch_bytes = halves.scratch_bytes() * threads;
+    plan.kernel = make_kernel([=](const Arguments& a) {
+      const PoolingForwardTable& table = DN_SELECT_ISA(pooling_forward);
+      const PoolingParams& one = halves.plane;
+      const int tap_bytes = (int)size_of(dtype);
+      const auto pool = [&](int64_t plane, const float* from, float* to, void* scratch) {
+        void* taps =
+            tap < 0 ? nullptr : taps_of_plane(a.outputs[1], plane, one.out_size(), tap_bytes);
+        if (max)
+          table.max(one, from, to, taps, tap_bytes, 0, one.out_rows(), scratch);
+        else
+          table.average(one, from, to, 0, one.out_rows(), scratch);
+      };
+      halves.run(a, one.in_size(), one.out_size(), threads, pool);
     });
     return plan;
   }
@@ -152,14 +215,34 @@ KernelPlan plan_backward(const CompileView& view, const Operator& op) {
   const bool max = attributes.mode == DN_POOLING_MAX;
   const Shape &large = view.tensor(dx).shape, &small = view.tensor(dy).shape;
   // The forward pass has left the taps in its own layout; dy, which is no larger, is changed to it.
-  const LayoutRef layout = like(working_layout(view, max ? op.input(1) : dy), large);
+  const DType type = view.tensor(dy).dtype;
+  const LayoutRef layout = like(working_layout(view, max ? op.input(1) : dy), large, type);
   const PoolingParams p = make_params(attributes, large, small, layout);
   const int threads = device_of(view).threads();
   KernelPlan plan;
-  plan.inputs = {{dy, arranged(layout, small)}};
-  plan.outputs = {{dx, arranged(layout, large)}};
+  plan.inputs = {{dy, arranged(layout, small, type)}};
+  plan.outputs = {{dx, arranged(layout, large, type)}};
   const DType dtype = max ? view.tensor(op.input(1)).dtype : DN_DTYPE_U8;
   if (max) plan.inputs.push_back({op.input(1), arranged(layout, small, dtype)});
+  if (type != DN_DTYPE_F32) {
+    const HalfPlanes halves(p, type);
+    plan.scratch_bytes = halves.scratch_bytes() * threads;
+    plan.kernel = make_kernel([=](const Arguments& a) {
+      const PoolingBackwardTable& table = DN_SELECT_ISA(pooling_backward);
+      const PoolingParams& one = halves.plane;
+      const int tap_bytes = (int)size_of(dtype);
+      const auto pool = [&](int64_t plane, const float* from, float* to, void* scratch) {
+        if (max)
+          table.max(one, from,
+                    taps_of_plane((const void*)a.inputs[1], plane, one.out_size(), tap_bytes),
+                    tap_bytes, to, 0, one.in_rows(), scratch);
+        else
+          table.average(one, from, to, 0, one.in_rows(), scratch);
+      };
+      halves.run(a, one.out_size(), one.in_size(), threads, pool);
+    });
+    return plan;
+  }
   plan.scratch_bytes = (int64_t)pooling_scratch_bytes(p) * threads;
   plan.kernel = make_kernel([=](const Arguments& a) {
     const PoolingBackwardTable& table = DN_SELECT_ISA(pooling_backward);
@@ -181,8 +264,14 @@ KernelPlan plan(const CompileView& view, int op) {
              : plan_backward(view, operation);
 }
 
-const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, refuse_other_than_float32,
-                                plan});
+std::string refuse(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  return operation.attributes<dn_pooling_attributes>().mode == DN_POOLING_TAP
+             ? refuse_other_than_float32(view, op)
+             : std::string();
+}
+
+const RegisterOperator pooling({"own:pooling", DN_OPERATOR_POOLING, 100, refuse, plan});
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "horizontal.h"
+#include "simd_half.h"
 
 namespace dn::cpu::DN_ISA {
 
@@ -56,7 +57,8 @@ inline void for_blocks(const NormRuns& runs, int64_t positions, const Block& blo
 
 // ---- one channel ----
 
-NormMoments moments(const float* x, const NormRuns& runs) {
+template <typename T>
+NormMoments moments(const T* x, const NormRuns& runs) {
   NormMoments all;
   if (runs.length == 0) return all;
   for_blocks(runs, kBlock, [&](int64_t offset, int64_t count, int64_t, int64_t length) {
@@ -65,7 +67,7 @@ NormMoments moments(const float* x, const NormRuns& runs) {
     const vf valid = ones(tail);
     vf sum[kUnroll] = {};
     for (int64_t r = 0; r < count; ++r) {
-      const float* p = x + offset + r * runs.distance;
+      const T* p = x + offset + r * runs.distance;
       for_vectors(
           length, [&](int u, int64_t i) { sum[u] += load(p + i); },
           [&](int64_t i) { sum[3] += load(p + i, mask); });
@@ -74,7 +76,7 @@ NormMoments moments(const float* x, const NormRuns& runs) {
     const float centre = float(total(sum) / n);
     vf distance[kUnroll] = {}, square[kUnroll] = {};
     for (int64_t r = 0; r < count; ++r) {
-      const float* p = x + offset + r * runs.distance;
+      const T* p = x + offset + r * runs.distance;
       for_vectors(
           length,
           [&](int u, int64_t i) {
@@ -95,14 +97,15 @@ NormMoments moments(const float* x, const NormRuns& runs) {
   return all;
 }
 
-NormSums sums(const float* x, const float* dy, const NormRuns& runs, float mean) {
+template <typename T>
+NormSums sums(const T* x, const T* dy, const NormRuns& runs, float mean) {
   NormSums all;
   if (runs.length == 0) return all;
   for_blocks(runs, kBlock, [&](int64_t offset, int64_t count, int64_t, int64_t length) {
     const LaneMask mask = first_lanes(int(length % kLanes));
     vf sum[kUnroll] = {}, product[kUnroll] = {};
     for (int64_t r = 0; r < count; ++r) {
-      const float *p = x + offset + r * runs.distance, *q = dy + offset + r * runs.distance;
+      const T *p = x + offset + r * runs.distance, *q = dy + offset + r * runs.distance;
       for_vectors(
           length,
           [&](int u, int64_t i) {
@@ -134,15 +137,16 @@ inline void for_all(const NormRuns& runs, const Body& body) {
   }
 }
 
-void affine(const float* x, float* y, const NormRuns& runs, const NormAffine& k) {
+template <typename T>
+void affine(const T* x, T* y, const NormRuns& runs, const NormAffine& k) {
   const vf mean = broadcast(*k.mean), scale = broadcast(*k.scale), shift = broadcast(*k.shift);
   for_all(runs, [&](int64_t i, auto mask) {
     store(y + i, fma(load(x + i, mask) - mean, scale, shift), mask);
   });
 }
 
-void gradient(const float* x, const float* dy, float* dx, const NormRuns& runs,
-              const NormGradient& k) {
+template <typename T>
+void gradient(const T* x, const T* dy, T* dx, const NormRuns& runs, const NormGradient& k) {
   const vf mean = broadcast(*k.mean), scale = broadcast(*k.scale), offset = broadcast(*k.offset),
            slope = broadcast(-*k.slope);
   for_all(runs, [&](int64_t i, auto mask) {
@@ -163,10 +167,12 @@ struct Lanes {
   explicit Lanes(int width)
       : whole(width / kLanes), rest(width % kLanes), mask(first_lanes(width % kLanes)) {}
 
-  vf load_at(const float* p, int v) const {
+  template <typename T>
+  vf load_at(const T* p, int v) const {
     return v < whole ? load(p + v * kLanes) : load(p + v * kLanes, mask);
   }
-  void store_at(float* p, vf value, int v) const {
+  template <typename T>
+  void store_at(T* p, vf value, int v) const {
     v < whole ? store(p + v * kLanes, value) : store(p + v * kLanes, value, mask);
   }
 };
@@ -174,8 +180,14 @@ struct Lanes {
 // All kVectors vectors, known when compiled.
 struct FullLanes {
   static constexpr int vectors() { return kVectors; }
-  vf load_at(const float* p, int v) const { return load(p + v * kLanes); }
-  void store_at(float* p, vf value, int v) const { store(p + v * kLanes, value); }
+  template <typename T>
+  vf load_at(const T* p, int v) const {
+    return load(p + v * kLanes);
+  }
+  template <typename T>
+  void store_at(T* p, vf value, int v) const {
+    store(p + v * kLanes, value);
+  }
 };
 
 template <typename Body>
@@ -209,13 +221,13 @@ inline void for_positions(int64_t count, int64_t distance, int64_t length, int64
   }
 }
 
-void lane_moments(const float* x, const NormRuns& runs, int64_t step, int width,
-                  NormMoments* result) {
+template <typename T>
+void lane_moments(const T* x, const NormRuns& runs, int64_t step, int width, NormMoments* result) {
   if (runs.length == 0) return;
   with_lanes(width, [&](const auto& lanes) {
     double mean[kNormLanes] = {}, squares[kNormLanes] = {}, done = 0;
     for_blocks(runs, kLaneBlock, [&](int64_t offset, int64_t count, int64_t i, int64_t length) {
-      const float* p = x + offset - i + i * step;
+      const T* p = x + offset - i + i * step;
       vf sum[2][kVectors] = {};
       for_positions(count, runs.distance, length, step, [&](int64_t at, int u) {
         for (int v = 0; v < lanes.vectors(); ++v) sum[u][v] += lanes.load_at(p + at, v);
@@ -248,7 +260,8 @@ void lane_moments(const float* x, const NormRuns& runs, int64_t step, int width,
   });
 }
 
-void lane_sums(const float* x, const float* dy, const NormRuns& runs, int64_t step, int width,
+template <typename T>
+void lane_sums(const T* x, const T* dy, const NormRuns& runs, int64_t step, int width,
                const float* mean, NormSums* result) {
   if (runs.length == 0) return;
   with_lanes(width, [&](const auto& lanes) {
@@ -281,7 +294,8 @@ void lane_sums(const float* x, const float* dy, const NormRuns& runs, int64_t st
   });
 }
 
-void lane_affine(const float* x, float* y, const NormRuns& runs, int64_t step, int width,
+template <typename T>
+void lane_affine(const T* x, T* y, const NormRuns& runs, int64_t step, int width,
                  const NormAffine& k) {
   with_lanes(width, [&](const auto& lanes) {
     const Constants mean(lanes, k.mean), scale(lanes, k.scale), shift(lanes, k.shift);
@@ -293,8 +307,9 @@ void lane_affine(const float* x, float* y, const NormRuns& runs, int64_t step, i
   });
 }
 
-void lane_gradient(const float* x, const float* dy, float* dx, const NormRuns& runs, int64_t step,
-                   int width, const NormGradient& k) {
+template <typename T>
+void lane_gradient(const T* x, const T* dy, T* dx, const NormRuns& runs, int64_t step, int width,
+                   const NormGradient& k) {
   with_lanes(width, [&](const auto& lanes) {
     const Constants mean(lanes, k.mean), scale(lanes, k.scale), offset(lanes, k.offset),
         slope(lanes, k.slope);
@@ -365,10 +380,17 @@ void row_parameters(const float* x, const float* dy, int64_t n, float mean, floa
   });
 }
 
+template <typename T>
+constexpr NormTable<T> table() {
+  return {moments<T>,      sums<T>,      affine<T>,      gradient<T>,
+          lane_moments<T>, lane_sums<T>, lane_affine<T>, lane_gradient<T>};
+}
+
 }  // namespace
 
-extern const NormTable norm_table = {moments,      sums,      affine,       gradient,
-                                     lane_moments, lane_sums, lane_affine,  lane_gradient,
-                                     row_affine,   row_sums,  row_gradient, row_parameters};
+extern const NormTable<float> norm_table = table<float>();
+extern const NormTable<BFloat16> norm_table_bfloat16 = table<BFloat16>();
+extern const NormTable<Float16> norm_table_float16 = table<Float16>();
+extern const NormRowTable norm_row_table = {row_affine, row_sums, row_gradient, row_parameters};
 
 }  // namespace dn::cpu::DN_ISA

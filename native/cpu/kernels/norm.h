@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "half.h"
 #include "isa.h"
 
 namespace dn::cpu {
@@ -47,25 +48,29 @@ struct NormGradient {
   const float *mean, *scale, *offset, *slope;
 };
 
+// For data of type T: float, BFloat16 or Float16. Constants and sums are what they are for float.
+template <typename T>
 struct NormTable {
   // ---- one channel: positions side by side; constants are one number each ----
-  NormMoments (*moments)(const float* x, const NormRuns& runs);
-  NormSums (*sums)(const float* x, const float* dy, const NormRuns& runs, float mean);
-  void (*affine)(const float* x, float* y, const NormRuns& runs, const NormAffine& constants);
-  void (*gradient)(const float* x, const float* dy, float* dx, const NormRuns& runs,
+  NormMoments (*moments)(const T* x, const NormRuns& runs);
+  NormSums (*sums)(const T* x, const T* dy, const NormRuns& runs, float mean);
+  void (*affine)(const T* x, T* y, const NormRuns& runs, const NormAffine& constants);
+  void (*gradient)(const T* x, const T* dy, T* dx, const NormRuns& runs,
                    const NormGradient& constants);
 
   // ---- `width` (up to kNormLanes) neighbouring channels; one constant a channel ----
-  void (*lane_moments)(const float* x, const NormRuns& runs, int64_t step, int width,
+  void (*lane_moments)(const T* x, const NormRuns& runs, int64_t step, int width,
                        NormMoments* moments);
-  void (*lane_sums)(const float* x, const float* dy, const NormRuns& runs, int64_t step, int width,
+  void (*lane_sums)(const T* x, const T* dy, const NormRuns& runs, int64_t step, int width,
                     const float* mean, NormSums* sums);
-  void (*lane_affine)(const float* x, float* y, const NormRuns& runs, int64_t step, int width,
+  void (*lane_affine)(const T* x, T* y, const NormRuns& runs, int64_t step, int width,
                       const NormAffine& constants);
-  void (*lane_gradient)(const float* x, const float* dy, float* dx, const NormRuns& runs,
-                        int64_t step, int width, const NormGradient& constants);
+  void (*lane_gradient)(const T* x, const T* dy, T* dx, const NormRuns& runs, int64_t step,
+                        int width, const NormGradient& constants);
+};
 
-  // ---- one row whose elements have a weight and a bias (null: 1, 0) each ----
+// One row whose elements have a weight and a bias (null: 1, 0) each.
+struct NormRowTable {
   // y = (x - mean) * inv_std * weight + bias
   void (*row_affine)(const float* x, float* y, int64_t n, float mean, float inv_std,
                      const float* weight, const float* bias);
@@ -81,4 +86,7 @@ struct NormTable {
 
 }  // namespace dn::cpu
 
-DN_DECLARE_ISA_TABLES(NormTable, norm_table)
+DN_DECLARE_ISA_TABLES(NormTable<float>, norm_table)
+DN_DECLARE_ISA_TABLES(NormTable<BFloat16>, norm_table_bfloat16)
+DN_DECLARE_ISA_TABLES(NormTable<Float16>, norm_table_float16)
+DN_DECLARE_ISA_TABLES(NormRowTable, norm_row_table)

@@ -1,5 +1,6 @@
 #include "pointwise_math.h"
 
+#include "simd_half.h"
 #include "vector_math.h"
 
 namespace dn::cpu::DN_ISA {
@@ -189,20 +190,35 @@ void stream_end() {
 #endif
 }
 
-void to_bfloat16(const float* x, uint16_t* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    uint32_t word;
-    std::memcpy(&word, x + i, sizeof word);
-    const uint32_t rounded = word + 0x7fffu + (word >> 16 & 1);
-    const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
-    out[i] = (uint16_t)((nan ? word | 0x00400000u : rounded) >> 16);  // a NaN stays one when cut
-  }
+template <typename T>
+void to_half(const float* x, uint16_t* out, int64_t n) {
+  T* to = reinterpret_cast<T*>(out);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(to + i, load(x + i));
+  if (i < n) store(to + i, load(x + i, first_lanes((int)(n - i))), first_lanes((int)(n - i)));
+}
+
+template <typename T>
+void from_half(const uint16_t* x, float* out, int64_t n) {
+  const T* from = reinterpret_cast<const T*>(x);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, load(from + i));
+  if (i < n) store(out + i, load(from + i, first_lanes((int)(n - i))), first_lanes((int)(n - i)));
 }
 
 }  // namespace
 
-extern const PointwiseTable pointwise_table = {
-    apply,          apply_binary, apply_scalar, apply_scalar_left, select,
-    compare_select, stream,       stream_end,   to_bfloat16};
+extern const PointwiseTable pointwise_table = {apply,
+                                               apply_binary,
+                                               apply_scalar,
+                                               apply_scalar_left,
+                                               select,
+                                               compare_select,
+                                               stream,
+                                               stream_end,
+                                               to_half<BFloat16>,
+                                               to_half<Float16>,
+                                               from_half<BFloat16>,
+                                               from_half<Float16>};
 
 }  // namespace dn::cpu::DN_ISA

@@ -69,8 +69,11 @@ struct PointwiseTable {
   // out[i] = x[i], past the caches where `out` is aligned. stream_end() before others read it.
   void (*stream)(const float* x, float* out, int64_t n);
   void (*stream_end)();
-  // The upper half of a float, rounded to nearest even; NaN stays one.
+  // Types of 16 bits: rounded to nearest even, widened exactly; NaN stays one.
   void (*to_bfloat16)(const float* x, uint16_t* out, int64_t n);
+  void (*to_float16)(const float* x, uint16_t* out, int64_t n);
+  void (*from_bfloat16)(const uint16_t* x, float* out, int64_t n);
+  void (*from_float16)(const uint16_t* x, float* out, int64_t n);
 };
 
 }  // namespace dn::cpu

@@ -16,7 +16,7 @@ namespace {
 
 struct IsaCase {
   Isa isa;
-  const NormTable* norm;
+  const NormTable<float>* norm;
   const SoftmaxTable* softmax;
   const LrnTable* lrn;
 };
@@ -66,7 +66,7 @@ const NormRuns kRuns[] = {{1, 1, 0},     {3, 7, 11},   {40, 49, 60},
                           {2, 130, 130}, {1, 9000, 0}, {2, 16, 20}};
 
 TEST_P(Norm, ChannelsAreTheFormulas) {
-  const NormTable& k = *GetParam().norm;
+  const NormTable<float>& k = *GetParam().norm;
   for (const NormRuns& runs : kRuns) {
     SCOPED_TRACE(testing::Message() << runs.count << " runs of " << runs.length);
     const size_t numel = size_t((runs.count - 1) * runs.distance + runs.length);
@@ -103,7 +103,7 @@ TEST_P(Norm, ChannelsAreTheFormulas) {
 }
 
 TEST_P(Norm, NeighbouringChannelsAreTheFormulas) {
-  const NormTable& k = *GetParam().norm;
+  const NormTable<float>& k = *GetParam().norm;
   for (int width : {16, 1, 5, 13})
     for (const NormRuns& shape : {NormRuns{1, 3, 0}, NormRuns{9, 1, 0}, NormRuns{2, 150, 0}}) {
       SCOPED_TRACE(testing::Message()
