@@ -21,4 +21,10 @@ public sealed record CompileOptions
     /// TF32, which a GPU's tensor cores multiply; sums stay float32. Off by default.
     /// </summary>
     public bool AllowTf32 { get; init; }
+
+    /// <summary>
+    /// What convolutions and matrix products multiply, and what is kept between them; float32 by default. Operators for
+    /// which the device has no kernel of 16 bits stay float32.
+    /// </summary>
+    public Precision Precision { get; init; }
 }

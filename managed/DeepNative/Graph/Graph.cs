@@ -223,6 +223,7 @@ public sealed class Graph
         options ??= CompileOptions.Default;
         var plan = GraphPlan.Of(this);
         if (options.Optimize) plan.Optimize();
+        plan.Lower(device, options.Precision);
         return CompiledProgram.Create(device, Name, plan, options);
     }
 

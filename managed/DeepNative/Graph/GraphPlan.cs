@@ -64,6 +64,13 @@ internal sealed class GraphPlan
         foreach (var pass in _passes) pass.Run(this);
     }
 
+    /// <summary>Lets the plan compute in a precision on a device; the last of all changes.</summary>
+    public void Lower(Device device, Precision precision)
+    {
+        if (precision == Precision.Float32) return;
+        new MixedPrecision(device, precision == Precision.BFloat16 ? DType.BFloat16 : DType.Float16).Run(this);
+    }
+
     /// <summary>The nodes that read a value, each once.</summary>
     public IReadOnlyList<Node> Readers(Value value) => _readers.TryGetValue(value, out var readers) ? readers : [];
 
@@ -94,6 +101,14 @@ internal sealed class GraphPlan
         var index = _nodes.FindIndex(other => other.Order > order);
         _nodes.Insert(index < 0 ? _nodes.Count : index, node);
         node.Order = order;
+    }
+
+    /// <summary>Adds a node in front of another. All places are counted anew.</summary>
+    public void InsertBefore(Node next, Node node)
+    {
+        _nodes.Insert(_nodes.IndexOf(next), node);
+        for (var i = 0; i < _nodes.Count; i++) _nodes[i].Order = i;
+        Register(node);
     }
 
     /// <summary>Whether a node could run at a later place: nothing it reads is overwritten in between.</summary>

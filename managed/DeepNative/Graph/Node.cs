@@ -62,6 +62,9 @@ internal abstract class Node
     /// </summary>
     public abstract object? Attributes { get; }
 
+    /// <summary>What of it may have 16 bits; null: nothing.</summary>
+    public virtual NodeData? Data => null;
+
     /// <summary>Whether the engine can leave out this output when nobody reads it.</summary>
     public virtual bool IsOptional(int output) => false;
 
@@ -91,6 +94,9 @@ internal abstract class Node
             if (_inputs[i] == from) _inputs[i] = to;
         }
     }
+
+    /// <summary>Lets one input read another value.</summary>
+    public void SetInput(int index, Value value) => _inputs[index] = value;
 
     public bool Reads(Value value) => Array.IndexOf(_inputs, value) >= 0;
 

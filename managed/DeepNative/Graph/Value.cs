@@ -27,7 +27,7 @@ public sealed class Value
     public Shape Shape { get; }
 
     /// <summary>Its data type.</summary>
-    public DType DType { get; }
+    public DType DType { get; internal set; }
 
     /// <summary>The name of the layer, tensor or operator that it comes from; for messages and reports.</summary>
     public string Name => Producer.Name;

@@ -136,6 +136,10 @@ internal abstract class BatchNormNode : Node
 
     public override object? Attributes => (Epsilon, Momentum);
 
+    public override NodeData? Data => Mode == BatchNormMode.Backward
+        ? new(DataRule.Uniform, OperatorKind.BatchNorm, Backward: true, Inputs: 1 | 1 << 4)
+        : new(DataRule.Uniform, OperatorKind.BatchNorm);
+
     protected abstract BatchNormMode Mode { get; }
 
     public override void Emit(ProgramWriter writer)

@@ -77,6 +77,8 @@ internal sealed class ConcatNode : Node
 
     public override string OperatorName => "Concat";
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Concat, Inputs: NodeData.All);
+
     public override object? Attributes => Axis;
 
     public override Value?[] Derivative(DerivativeContext context)

@@ -24,6 +24,8 @@ internal sealed class ConvolutionNode : Node, IEpilogueHost
 
     public override string OperatorName => _operatorName;
 
+    public override NodeData? Data => new(DataRule.Product, OperatorKind.Convolution, Inputs: NodeData.Operands);
+
     public override object? Attributes => (Window, Epilogue);
 
     public void TakeEpilogue(Expression epilogue, ReadOnlySpan<Value> inputs, Value output)
@@ -76,6 +78,8 @@ internal sealed class ConvolutionDataNode : Node
 
     public override string OperatorName => _operatorName;
 
+    public override NodeData? Data => new(DataRule.Product, OperatorKind.Convolution, Backward: true, Inputs: NodeData.Operands);
+
     public override object? Attributes => (Window, Outputs[0].Shape);
 
     // Linear in both inputs: by the one a forward convolution, by the other a weight derivative.
@@ -111,6 +115,8 @@ internal sealed class ConvolutionWeightNode : Node
     public ConvWindow Window { get; }
 
     public override string OperatorName => _operatorName;
+
+    public override NodeData? Data => new(DataRule.Product, OperatorKind.Convolution, Backward: true, Inputs: NodeData.Operands, Outputs: 0);
 
     public override object? Attributes => (Window, Outputs[0].Shape, Outputs.Count);
 

@@ -117,6 +117,8 @@ internal sealed class GroupNormNode : Node
 
     public override string OperatorName => "GroupNorm";
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.GroupNorm);
+
     public override object? Attributes => (Axis, Groups, Epsilon);
 
     public override bool IsOptional(int output) => output > 0;
@@ -181,6 +183,8 @@ internal sealed class GroupNormBackwardNode : Node
     public float Epsilon { get; }
 
     public override string OperatorName => "GroupNorm";
+
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.GroupNorm, Backward: true, Inputs: 1 | 1 << 4);
 
     public override object? Attributes => (Axis, Groups, Epsilon);
 

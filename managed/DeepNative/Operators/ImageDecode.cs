@@ -212,6 +212,8 @@ internal sealed class ImageDecodeNode : Node
 
     public override string OperatorName => ImageDecode.Title;
 
+    public override NodeData? Data => new(DataRule.Free, OperatorKind.ImageDecode, Inputs: 0);
+
     public override object? Attributes => (Settings, Mean, Scale, Stream, IgnoreIndex, Outputs[0].DType);
 
     public override ReadOnlySpan<int> UpdatedInputs => IsRandom ? _updated : [];

@@ -66,6 +66,8 @@ internal sealed class LocalResponseNormNode : Node
 
     public override string OperatorName => "LocalResponseNorm";
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.LocalResponseNorm);
+
     public override object? Attributes => Response;
 
     public override Value?[] Derivative(DerivativeContext context) =>
@@ -87,6 +89,8 @@ internal sealed class LocalResponseNormBackwardNode : Node
     public LocalResponse Response { get; }
 
     public override string OperatorName => "LocalResponseNorm";
+
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.LocalResponseNorm, Backward: true, Inputs: 3);
 
     public override object? Attributes => Response;
 

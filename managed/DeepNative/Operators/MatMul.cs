@@ -116,6 +116,8 @@ internal sealed class MatMulNode : Node, IEpilogueHost
 
     public override string OperatorName => Title;
 
+    public override NodeData? Data => new(DataRule.FreeProduct, OperatorKind.Matmul, Inputs: NodeData.Operands);
+
     public override object? Attributes => (TransposeA, TransposeB, Epilogue);
 
     public void TakeEpilogue(Expression epilogue, ReadOnlySpan<Value> inputs, Value output)

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using DeepNative.Interop;
 
 namespace DeepNative.Operators;
@@ -9,6 +11,8 @@ namespace DeepNative.Operators;
 public static class OperatorCatalog
 {
     private const int HighestOrder = 2;
+
+    private static readonly ConditionalWeakTable<Device, ConcurrentDictionary<(OperatorKind Kind, bool Backward, DType Type), bool>> _taken = [];
 
     /// <summary>Every kind of operator: "Pointwise", "Convolution", ...</summary>
     public static IReadOnlyList<string> Names { get; } = Enum.GetNames<OperatorKind>();
@@ -22,9 +26,8 @@ public static class OperatorCatalog
     public static IReadOnlyList<DType> DataTypes(string name, Device device, bool backward = false)
     {
         ArgumentNullException.ThrowIfNull(device);
-        var uses = OperatorUses.Of(Kind(name));
-        var use = backward && uses.Backward is not null ? uses.Backward : uses.Forward;
-        return Array.FindAll(Enum.GetValues<DType>(), type => OperatorProbe.Compiles(device, type, use));
+        var kind = Kind(name);
+        return Array.FindAll(Enum.GetValues<DType>(), type => Compiles(device, kind, backward, type));
     }
 
     /// <summary>How often results of an operator can be differentiated by its input.</summary>
@@ -51,6 +54,17 @@ public static class OperatorCatalog
         }
 
         return HighestOrder;
+    }
+
+    /// <summary>Whether a device has kernels for a node's data of a type; asked of it once.</summary>
+    internal static bool Takes(Device device, NodeData data, DType type) =>
+        _taken.GetOrCreateValue(device).GetOrAdd(
+            (data.Kind, data.Backward, type), static (key, device) => Compiles(device, key.Kind, key.Backward, key.Type), device);
+
+    private static bool Compiles(Device device, OperatorKind kind, bool backward, DType type)
+    {
+        var uses = OperatorUses.Of(kind);
+        return OperatorProbe.Compiles(device, type, backward && uses.Backward is not null ? uses.Backward : uses.Forward);
     }
 
     private static OperatorKind Kind(string name) =>

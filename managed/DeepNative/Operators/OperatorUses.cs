@@ -29,14 +29,14 @@ internal static class OperatorUses
             (_, x) => Reduce.Sum(x, [1])),
         OperatorKind.Matmul => new(
             p => p.Add(kind, new MatmulAttributes(), [p.Data(3, 5), p.Data(5, 4), Absent], [p.Data(3, 4)]),
-            null,
+            p => p.Add(kind, new MatmulAttributes { TransposeA = 1 }, [p.Data(5, 3), p.Data(5, 4), Absent], [p.Float(3, 4)]),
             (_, x) => MatMul.Multiply(x, x)),
         OperatorKind.Convolution => new(
             p => Convolve(p, Direction.Forward, [p.Data(2, 3, 6, 6), p.Data(4, 3, 3, 3)], [p.Data(2, 4, 4, 4)]),
             p =>
             {
                 Convolve(p, Direction.BackwardData, [p.Data(2, 4, 4, 4), p.Data(4, 3, 3, 3)], [p.Data(2, 3, 6, 6)]);
-                Convolve(p, Direction.BackwardWeight, [p.Data(2, 3, 6, 6), p.Data(2, 4, 4, 4)], [p.Data(4, 3, 3, 3)]);
+                Convolve(p, Direction.BackwardWeight, [p.Data(2, 3, 6, 6), p.Data(2, 4, 4, 4)], [p.Float(4, 3, 3, 3)]);
             },
             (g, x) => Convolution.Conv2d(x, g.Declare(DType.Float32, [4, 4, 3, 3], "weight"))),
         OperatorKind.Pooling => new(

@@ -113,6 +113,8 @@ internal sealed class PadNode : Node
 
     public override string OperatorName => Pad.Title;
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Pad);
+
     public override object? Attributes => Amount;
 
     public override Value?[] Derivative(DerivativeContext context)
@@ -140,6 +142,8 @@ internal sealed class PadBackwardNode : Node
     public PadAmount Amount { get; }
 
     public override string OperatorName => Pad.Title;
+
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Pad, Backward: true);
 
     public override object? Attributes => Amount;
 

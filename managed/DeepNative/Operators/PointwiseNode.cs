@@ -24,6 +24,8 @@ internal sealed class PointwiseNode : Node
 
     public override string OperatorName => _operatorName;
 
+    public override NodeData? Data => new(DataRule.Free, OperatorKind.Pointwise, Inputs: NodeData.All, Outputs: NodeData.All);
+
     public override object? Attributes => (Expression, string.Join(',', Outputs.Select(o => o.DType)));
 
     /// <summary>Adds an expression of one output to the graph, or returns what it amounts to: an input or a constant.</summary>
@@ -49,6 +51,10 @@ internal sealed class PointwiseNode : Node
         if (used.Length == 0 && shape.Rank == 0 && dtype == DType.Float32) return graph.Constant(normal.Instructions[0].Value);
         return graph.Add(new PointwiseNode(graph, operatorName, normal, used, shape, [dtype], gradient)).Outputs[0];
     }
+
+    /// <summary>A change of type that is no node of the graph yet; for passes only.</summary>
+    public static PointwiseNode Cast(Value x, DType dtype) =>
+        new(x.Graph, nameof(Cast), Pointwise.Compose(1, (_, v) => [v[0]]), [x], x.Shape, [dtype], gradient: null) { Name = x.Name };
 
     /// <summary>
     /// The same function with each input once, constants inside the expression, inputs numbered in the

@@ -334,6 +334,8 @@ internal sealed class PoolingNode : Node
 
     public override string OperatorName => _operatorName;
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Pooling);
+
     public override object? Attributes => Window;
 
     public override bool IsOptional(int output) => output == 1;
@@ -364,6 +366,8 @@ internal sealed class PoolingBackwardNode : Node
     public PoolWindow Window { get; }
 
     public override string OperatorName => _operatorName;
+
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Pooling, Backward: true);
 
     public override object? Attributes => (Window, Outputs[0].Shape);
 

@@ -99,6 +99,8 @@ internal sealed class ReshapeNode : Node
 
     public override string OperatorName => "Reshape";
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Reshape);
+
     public override object? Attributes => Outputs[0].Shape;
 
     public override Value?[] Derivative(DerivativeContext context) =>

@@ -93,6 +93,8 @@ internal sealed class ResizeNode : Node
 
     public override string OperatorName => Title;
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Resize);
+
     public override object? Attributes => (Mode, Coordinates, Outputs[0].Shape);
 
     public override Value?[] Derivative(DerivativeContext context) =>
@@ -126,6 +128,8 @@ internal sealed class ResizeBackwardNode : Node
     public ResizeCoordinates Coordinates { get; }
 
     public override string OperatorName => ResizeNode.Title;
+
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Resize, Backward: true);
 
     public override object? Attributes => (Mode, Coordinates, Outputs[0].Shape);
 

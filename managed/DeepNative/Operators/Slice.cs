@@ -195,6 +195,8 @@ internal sealed class SliceNode : Node
 
     public override string OperatorName => "Slice";
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Slice);
+
     public override object? Attributes => $"{string.Join(',', _begin)}:{string.Join(',', _step)}";
 
     // What was taken goes back to its place, with zeros around and between.
@@ -247,6 +249,8 @@ internal sealed class SliceSplitNode : Node
     public int Axis { get; }
 
     public override string OperatorName => "Split";
+
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Slice, Outputs: NodeData.All);
 
     public override object? Attributes => (Axis, string.Join(',', _sizes));
 

@@ -92,6 +92,8 @@ internal sealed class TransposeNode : Node
 
     public override string OperatorName => Transpose.Title;
 
+    public override NodeData? Data => new(DataRule.Uniform, OperatorKind.Transpose);
+
     public override object? Attributes => string.Join(',', _permutation);
 
     public override Value?[] Derivative(DerivativeContext context)

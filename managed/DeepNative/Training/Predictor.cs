@@ -14,10 +14,10 @@ public sealed class Predictor : IDisposable
     private readonly ModelPrograms _programs;
     private bool _disposed;
 
-    private Predictor(Device device, Layer model, Loss loss, InputSpec input, string modelName)
+    private Predictor(Device device, Layer model, Loss loss, InputSpec input, string modelName, CompileOptions? options)
     {
         _model = model;
-        _programs = new ModelPrograms(device, model, loss, input, options: null);
+        _programs = new ModelPrograms(device, model, loss, input, options);
         ModelName = modelName;
     }
 
@@ -38,12 +38,13 @@ public sealed class Predictor : IDisposable
     /// <param name="inputShape">
     /// The shape of one input, without the batch axis, for models that take several sizes; null: as it was trained with.
     /// </param>
+    /// <param name="options">How its programs are compiled, and in which precision; null: the defaults.</param>
     /// <returns>The predictor; it owns the model's tensors.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, does not fit the model, or does not say what the model is fed with.</exception>
     /// <exception cref="ArgumentException">The file names no model of the registry and none was given.</exception>
     /// <exception cref="ShapeException">The model does not take inputs of this shape; the layer is named.</exception>
-    public static Predictor Open(string path, Device device, Layer? model = null, Loss? loss = null, Shape? inputShape = null)
+    public static Predictor Open(string path, Device device, Layer? model = null, Loss? loss = null, Shape? inputShape = null, CompileOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         using var file = SafeTensors.Open(path);
@@ -54,7 +55,7 @@ public sealed class Predictor : IDisposable
             ? ModelRegistry.Get(name).Create(ModelMetadata.ReadOptions(file.Metadata, path))
             : throw new ArgumentException($"{path} names no model; give one.", nameof(model));
         ModelFile.Load(file, path, model, device);
-        return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), inputShape is { } shape ? input with { Shape = shape } : input, name);
+        return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), inputShape is { } shape ? input with { Shape = shape } : input, name, options);
     }
 
     /// <summary>Predicts for one or more images.</summary>

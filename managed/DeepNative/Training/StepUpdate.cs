@@ -12,6 +12,7 @@ internal sealed class StepUpdate : IDisposable
     private readonly GradientClipping? _clipping;
     private readonly GradientAccumulator? _accumulator;
     private readonly IReadOnlyList<Regularizer> _regularizers;
+    private readonly LossScaler? _scaler;
 
     /// <summary>Takes the state over.</summary>
     public StepUpdate(Device device, Optimizer optimizer, OptimizerState state, TrainerOptions options)
@@ -21,6 +22,8 @@ internal sealed class StepUpdate : IDisposable
         _regularizers = options.Regularizers;
         State = state;
         BatchesPerUpdate = options.AccumulationSteps;
+        var scaling = options.LossScaling ?? (options.CompileOptions?.Precision == Precision.Float16 ? new LossScaling() : null);
+        if (scaling is not null) _scaler = new LossScaler(scaling, state);
         if (BatchesPerUpdate > 1) _accumulator = new GradientAccumulator(device, state.Parameters);
         if (options.GradientNorm is not null) Norm = new Tensor(device, DType.Float32, Shape.Scalar);
         if (options.Averaging is { } averaging) Average = new AveragedWeights(device, averaging, state.Parameters);
@@ -47,7 +50,8 @@ internal sealed class StepUpdate : IDisposable
     public void Add(Graph graph, Value loss, int examples, bool collect)
     {
         foreach (var regularizer in _regularizers) loss += regularizer.Penalty(graph, State.Parameters);
-        IReadOnlyList<Value> gradients = graph.Gradients(loss, Optimizer.Parameters(graph, State));
+        var parameters = Optimizer.Parameters(graph, State);
+        var gradients = _scaler is null ? graph.Gradients(loss, parameters) : _scaler.Gradients(graph, loss, parameters);
         if (collect)
         {
             _accumulator!.Collect(graph, gradients, examples);
@@ -57,7 +61,8 @@ internal sealed class StepUpdate : IDisposable
         if (_accumulator is not null) gradients = _accumulator.Mean(graph, gradients, examples);
         if (Norm is not null) graph.Store(GradientClipping.Norm(gradients), Norm);
         if (_clipping is not null) gradients = _clipping.Apply(gradients);
-        _optimizer.Update(graph, State, gradients);
+        if (_scaler is null) _optimizer.Update(graph, State, gradients);
+        else _scaler.Update(graph, gradients, () => _optimizer.Update(graph, State, gradients));
         _accumulator?.Clear(graph);
         Average?.Update(graph);
     }

@@ -288,7 +288,7 @@ public sealed partial class Trainer : IDisposable
             return _programs;
         }
 
-        var programs = new ModelPrograms(_device, _model, _loss, input, _options.Compile, _options.Metrics, _augmenter) { Average = Average };
+        var programs = new ModelPrograms(_device, _model, _loss, input, _options.CompileOptions, _options.Metrics, _augmenter) { Average = Average };
         _programs?.Dispose();
         _programs = programs;
         _input = input;

@@ -86,6 +86,16 @@ public sealed record TrainerOptions
     /// <summary>The least time between two progress reports inside an epoch.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>What the model computes in, in training, evaluation and prediction; float32 by default.</summary>
+    public Precision Precision { get; init; }
+
+    /// <summary>How the loss is scaled before gradients are taken; null: dynamically with <see cref="Precision.Float16"/>, else not at all.</summary>
+    public LossScaling? LossScaling { get; init; }
+
     /// <summary>How programs are compiled; null: the defaults.</summary>
     public CompileOptions? Compile { get; init; }
+
+    /// <summary>How programs are compiled, with the precision.</summary>
+    internal CompileOptions? CompileOptions =>
+        Precision == Precision.Float32 ? Compile : (Compile ?? DeepNative.CompileOptions.Default) with { Precision = Precision };
 }
