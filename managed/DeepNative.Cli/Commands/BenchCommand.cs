@@ -86,7 +86,7 @@ internal sealed class BenchCommand : Command
             CultureInfo.InvariantCulture, $"{model.Name}, {parsed.GetValue(_mode)}, batch {batch}, {CommonOptions.Describe(device)}"));
 
         var start = Stopwatch.GetTimestamp();
-        var compile = new CompileOptions { RaceMilliseconds = parsed.GetValue(_race) ?? 0, AllowTf32 = parsed.GetValue(_tf32) };
+        var compile = Compilation(parsed, device, terminal);
         using var step = new BenchStep(device, model, batch, training, seed, compile);
         step.Run();
         var firstStep = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -137,7 +137,7 @@ internal sealed class BenchCommand : Command
         using var interruption = new Interruption();
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line($"forward passes with random weights, {CommonOptions.Describe(device)}");
-        var compile = new CompileOptions { RaceMilliseconds = parsed.GetValue(_race) ?? 0, AllowTf32 = parsed.GetValue(_tf32) };
+        var compile = Compilation(parsed, device, terminal);
         var table = BenchTable.Measure(
             terminal, device, nets, [.. batches.Distinct().Order()], parsed.GetValue(_repeats) ?? DefaultRepeats,
             parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed, compile, interruption.Token);
@@ -165,6 +165,13 @@ internal sealed class BenchCommand : Command
         Description = description,
         HelpName = "A,B",
         CustomParser = result => result.Tokens[0].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+    };
+
+    private CompileOptions Compilation(ParseResult parsed, Device device, Terminal terminal) => new()
+    {
+        RaceMilliseconds = parsed.GetValue(_race) ?? 0,
+        AllowTf32 = parsed.GetValue(_tf32),
+        Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal),
     };
 
     // Seconds of each step; as many steps as asked for, or as take some seconds.

@@ -51,8 +51,11 @@ internal static class CommonOptions
     /// <param name="usual">What counts where nothing is said, for the description.</param>
     public static Option<string?> Precision(string usual = Precisions.Float32)
     {
-        var option = new Option<string?>("--precision") { Description = $"What to compute in. Default: {usual}" };
-        return option.AcceptOnlyFromAmong(Precisions.Float32);
+        var option = new Option<string?>("--precision")
+        {
+            Description = $"What products multiply and what flows between them: f32, bf16, f16; weights and statistics are f32. Default: {usual}",
+        };
+        return option.AcceptOnlyFromAmong(Precisions.Names);
     }
 
     /// <summary>An option whose value is a number, with a text that says what is wrong with another.</summary>

@@ -20,6 +20,7 @@ internal sealed class EvalCommand : Command
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
+    private readonly Option<string?> _precision = CommonOptions.Precision();
     private readonly Option<string?> _json = CommonOptions.Json();
 
     /// <summary>Creates the command.</summary>
@@ -29,7 +30,7 @@ internal sealed class EvalCommand : Command
         : base("eval", "Measures a trained model on the test set")
     {
         Arguments.Add(_run);
-        foreach (var option in (Option[])[_data, _folder, _device, _threads, _json]) Options.Add(option);
+        foreach (var option in (Option[])[_data, _folder, _device, _threads, _precision, _json]) Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
 
@@ -40,8 +41,9 @@ internal sealed class EvalCommand : Command
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line($"{trained.Model.Name} from {trained.Path} on {name}, {CommonOptions.Describe(device)}");
         var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), terminal).Test;
+        var options = new TrainerOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
         // The rule does nothing here.
-        using var trainer = new Trainer(trained.Model.Create(trained.Options), trained.Model.Loss(), new Sgd(learningRate: 1f), device);
+        using var trainer = new Trainer(trained.Model.Create(trained.Options), trained.Model.Loss(), new Sgd(learningRate: 1f), device, options: options);
         trainer.Load(trained.Path);
         var result = trainer.Evaluate(data);
         terminal.Line(string.Create(
@@ -52,7 +54,7 @@ internal sealed class EvalCommand : Command
             Command = Name,
             Model = trained.Model.Name,
             Device = device.Info.Name,
-            Precision = Precisions.Float32,
+            Precision = parsed.GetValue(_precision) ?? Precisions.Float32,
             Seconds = result.Seconds,
             ImagesPerSecond = Measurement.Finite(result.Count / result.Seconds),
             TestError = Measurement.Finite(result.Error),

@@ -33,6 +33,7 @@ internal sealed class PredictCommand : Command
 
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
+    private readonly Option<string?> _precision = CommonOptions.Precision();
     private readonly Option<string?> _json = CommonOptions.Json();
 
     /// <summary>Creates the command.</summary>
@@ -43,7 +44,7 @@ internal sealed class PredictCommand : Command
     {
         Arguments.Add(_run);
         Arguments.Add(_files);
-        foreach (var option in (Option[])[_invert, _device, _threads, _json]) Options.Add(option);
+        foreach (var option in (Option[])[_invert, _device, _threads, _precision, _json]) Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
 
@@ -57,7 +58,8 @@ internal sealed class PredictCommand : Command
         var shape = trained.Options.InputShape ?? trained.Model.InputShape;
         var (channels, height, width) = ((int)shape[0], (int)shape[1], (int)shape[2]);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
-        using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options));
+        var compile = new CompileOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
+        using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options), options: compile);
         var names = ClassNames(trained);
         var first = double.NaN;
         for (var i = 0; i < files.Length; i++)
@@ -75,7 +77,7 @@ internal sealed class PredictCommand : Command
             Command = Name,
             Model = trained.Model.Name,
             Device = device.Info.Name,
-            Precision = Precisions.Float32,
+            Precision = parsed.GetValue(_precision) ?? Precisions.Float32,
             Batch = 1,
             Steps = files.Length,
             Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,

@@ -66,6 +66,7 @@ internal sealed class TrainingSession(
             AccumulationSteps = Recipe.Accumulate,
             Averaging = Recipe.CreateAveraging(),
             Normalization = statistics,
+            Precision = Precisions.Of(Recipe.Precision, device, terminal),
             Workers = Workers,
             ModelName = model.Name,
         });
