@@ -38,9 +38,10 @@ bool begins(ImageBytes file, std::string_view start) {
   std::string start;
   for (size_t i = 0; i < file.size() && i < 4; ++i) {
     constexpr char digits[] = "0123456789abcdef";
-    start += {i ? ' ' : '0', digits[file[i] >> 4], digits[file[i] & 15]};
+    if (i > 0) start += ' ';
+    start += {digits[file[i] >> 4], digits[file[i] & 15]};
   }
-  refuse("begins with the bytes ", start.substr(1), ": expected JPEG, PNG or PNM");
+  refuse("begins with the bytes ", start, ": expected JPEG, PNG or PNM");
 }
 
 Header read_header(ImageBytes file, const dn_image_limits& limits) {

@@ -22,7 +22,7 @@ internal sealed class PredictCommand : Command
 
     private readonly Argument<string[]> _files = new("file")
     {
-        Description = "PNG, PGM, or an item of an IDX file as FILE:NUMBER",
+        Description = "JPEG, PNG, PGM or PPM, or an item of an IDX file as FILE:NUMBER",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -53,10 +53,12 @@ internal sealed class PredictCommand : Command
         var start = Stopwatch.GetTimestamp();
         var trained = TrainedModel.Find(parsed.GetRequiredValue(_run));
         var files = parsed.GetRequiredValue(_files);
-        // All images are read before the device is opened: a bad one is told at once.
         var pictures = Array.ConvertAll(files, PictureFile.Read);
         var shape = trained.Options.InputShape ?? trained.Model.InputShape;
         var (channels, height, width) = ((int)shape[0], (int)shape[1], (int)shape[2]);
+        // All are decoded before the device is opened: a bad one is told at once.
+        var invert = parsed.GetValue(_invert);
+        var inputs = Array.ConvertAll(pictures, picture => picture.ToPlanes(channels, height, width, invert));
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         var compile = new CompileOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
         using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options), options: compile);
@@ -67,7 +69,7 @@ internal sealed class PredictCommand : Command
             var picture = pictures[i];
             if (picture.Width != width || picture.Height != height)
                 terminal.Line($"{files[i]}: resized from {picture.Width}x{picture.Height} to {width}x{height}");
-            var prediction = predictor.Predict(picture.ToPlanes(channels, height, width, parsed.GetValue(_invert)));
+            var prediction = predictor.Predict(inputs[i]);
             if (i == 0) first = Stopwatch.GetElapsedTime(start).TotalSeconds;
             Show(terminal, files[i], prediction[0], names);
         }

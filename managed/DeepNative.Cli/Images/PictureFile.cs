@@ -1,42 +1,79 @@
+using System.Drawing;
+using System.Globalization;
+using System.Text;
 using DeepNative.Data;
 
 namespace DeepNative.Cli.Images;
 
-/// <summary>Reads images that the command line names.</summary>
-internal static class PictureFile
+/// <summary>A picture that the command line names.</summary>
+internal sealed class PictureFile
 {
-    private const long MaxPngBytes = 1L << 28;
+    private readonly string _path;
+    private readonly byte[] _bytes;
+    private readonly Picture? _item;
 
-    /// <summary>Reads PNG, PGM or an item of an IDX file, told apart by content.</summary>
+    private PictureFile(string path, byte[] bytes, PictureInfo info) =>
+        (_path, _bytes, Width, Height) = (path, bytes, info.Width, info.Height);
+
+    private PictureFile(string path, Picture item) =>
+        (_path, _bytes, _item, Width, Height) = (path, Pgm(item), item, item.Width, item.Height);
+
+    /// <summary>Columns of the upright picture.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows of the upright picture.</summary>
+    public int Height { get; }
+
+    /// <summary>Reads JPEG, PNG, PNM or an item of an IDX file, told apart by content.</summary>
     /// <param name="name">A path; for an item of an IDX file followed by ":" and its number from 0.</param>
-    /// <returns>The image.</returns>
-    /// <exception cref="InvalidDataException">Not such a file, damaged or of an unsupported kind; names the file.</exception>
+    /// <returns>The picture, of which the headers have been checked.</returns>
+    /// <exception cref="PictureException">No such picture, damaged or too large; names the file.</exception>
+    /// <exception cref="InvalidDataException">A damaged IDX file; names the file.</exception>
     /// <exception cref="UsageException">The file has no item of that number.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static Picture Read(string name)
+    public static PictureFile Read(string name)
     {
         var (path, item) = Split(name);
-        if (IsPng(path))
-        {
-            try
-            {
-                return PngReader.Read(File.ReadAllBytes(path));
-            }
-            catch (InvalidDataException exception)
-            {
-                throw new InvalidDataException($"{path}: {exception.Message}", exception);
-            }
-        }
-
         try
         {
-            var image = ImageFile.Read(path, item);
-            return new Picture(image.Width, image.Height, 1, image.Pixels);
+            if (IsIdx(path)) return new PictureFile(path, Idx.ReadItem(path, item));
+            var bytes = ReadPicture(path, item);
+            return new PictureFile(path, bytes, PictureDecoder.Probe(bytes));
         }
         catch (ArgumentOutOfRangeException)
         {
             throw new UsageException($"{path} has no item {item}");
         }
+        catch (PictureException exception)
+        {
+            throw exception.At(path);
+        }
+    }
+
+    /// <summary>The picture as a model takes it.</summary>
+    /// <param name="channels">1 or 3; colour becomes luminance, grey is repeated.</param>
+    /// <param name="height">Rows; another size is resampled.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="invert">True: 255 - value, for dark ink on light paper.</param>
+    /// <returns>(channels, height, width), row-major.</returns>
+    /// <exception cref="PictureException">The pixels are damaged; names the file.</exception>
+    public byte[] ToPlanes(int channels, int height, int width, bool invert)
+    {
+        var planes = new byte[channels * height * width];
+        try
+        {
+            // Without the picture library an item of the right size is still read.
+            if (_item is not null && (channels, height, width) == (1, Height, Width)) _item.Planes.CopyTo(planes);
+            else PictureDecoder.DecodeResized(_bytes, channels, Rectangle.Empty, width, height, flip: false, planes);
+        }
+        catch (PictureException exception)
+        {
+            throw exception.At(_path);
+        }
+
+        if (invert)
+            foreach (ref var value in planes.AsSpan()) value = (byte)(255 - value);
+        return planes;
     }
 
     private static (string Path, int Item) Split(string name)
@@ -47,14 +84,24 @@ internal static class PictureFile
             : (name, 0);
     }
 
-    private static bool IsPng(string path)
+    private static bool IsIdx(string path)
     {
         using var file = File.OpenRead(path);
-        Span<byte> start = stackalloc byte[8];
+        Span<byte> start = stackalloc byte[4];
         var read = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (!PngReader.Matches(start[..read])) return false;
-        return file.Length <= MaxPngBytes
-            ? true
-            : throw new InvalidDataException($"{path}: {file.Length} bytes, expected at most {MaxPngBytes}");
+        return start[..read] is [0, 0, 8, _] or [0x1f, 0x8b, ..];
     }
+
+    private static byte[] ReadPicture(string path, int item)
+    {
+        if (item != 0) throw new UsageException($"{path} has one picture, number 0, and no item {item}");
+        var length = new FileInfo(path).Length;
+        if (length > PictureLimits.Default.MaxBytes)
+            throw new PictureException($"{length} bytes, expected at most {PictureLimits.Default.MaxBytes}");
+        return File.ReadAllBytes(path);
+    }
+
+    // The decoder's own form of bare pixels.
+    private static byte[] Pgm(Picture picture) =>
+        [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"P5 {picture.Width} {picture.Height} 255\n")), .. picture.Planes];
 }

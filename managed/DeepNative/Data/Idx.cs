@@ -43,12 +43,12 @@ public static class Idx
     /// <exception cref="ArgumentOutOfRangeException">The file has fewer images.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">As <see cref="ReadImages"/>.</exception>
-    public static GrayImage ReadItem(string path, int index)
+    public static Picture ReadItem(string path, int index)
     {
         using var file = new IdxFile(path, ImagesMagic);
         if (index < 0 || index >= file.Count)
             throw new ArgumentOutOfRangeException(
                 nameof(index), index, $"{path} has {file.Count} images, numbered from 0.");
-        return new GrayImage(file.Width, file.Height, file.ReadItem(index));
+        return new Picture(file.Width, file.Height, 1, file.ReadItem(index));
     }
 }

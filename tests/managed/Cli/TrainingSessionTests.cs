@@ -181,7 +181,7 @@ public class TrainingSessionTests
     public void Predict_shows_classes_and_their_probabilities()
     {
         Assert.That(Session("predict", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
-        File.WriteAllBytes("flat.png", PngEncoder.Encode(30, 30, 8, 0, new byte[900]));
+        File.WriteAllBytes("flat.png", PictureEncoder.Png(new Picture(30, 30, 1, new byte[900])));
         var item = Path.Combine("data", "synthetic", "t10k-images-idx3-ubyte:3");
         var (code, output, error) = CommandLineTests.Run("predict", "predict", item, "flat.png", "--device", "cpu");
         Assert.That((code, error), Is.EqualTo((ExitCodes.Success, "")));
@@ -200,7 +200,7 @@ public class TrainingSessionTests
         File.WriteAllText("no-image.png", "nothing");
         var (code, _, error) = CommandLineTests.Run("predict", "damaged", "no-image.png");
         Assert.That((code, error.Contains("no-image.png", StringComparison.Ordinal)), Is.EqualTo((ExitCodes.Failure, true)), error);
-        File.WriteAllBytes("sound.png", PngEncoder.Encode(28, 28, 8, 0, new byte[784]));
+        File.WriteAllBytes("sound.png", PictureEncoder.Png(new Picture(28, 28, 1, new byte[784])));
         (code, _, error) = CommandLineTests.Run("predict", "damaged", "sound.png");
         Assert.That((code, error.Contains("weights.safetensors", StringComparison.Ordinal)), Is.EqualTo((ExitCodes.Failure, true)), error);
     }

@@ -44,7 +44,7 @@ public sealed class IdxTests
         {
             var item = Idx.ReadItem(path, i);
             Assert.That((item.Height, item.Width), Is.EqualTo((4, 3)));
-            Assert.That(item.Pixels, Is.EqualTo(bytes[(16 + 12 * i)..(28 + 12 * i)]));
+            Assert.That(item.Planes, Is.EqualTo(bytes[(16 + 12 * i)..(28 + 12 * i)]));
         }
 
         Assert.That(() => Idx.ReadItem(path, 5), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("5 images"));

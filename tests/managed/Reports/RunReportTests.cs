@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using DeepNative.Cli.Images;
 using DeepNative.Cli.Reports;
 using DeepNative.Cli.Runs;
+using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Recipes;
 using DeepNative.Tests.Cli;
@@ -87,7 +88,7 @@ public class RunReportTests
         Assert.That((review.Recall(0), review.Recall(1), review.Precision(0)), Is.EqualTo((1.0, 0.0, 4.0 / 12)));
         Assert.That(review.Precision(1), Is.NaN);
         Assert.That(review.Mistakes.Select(example => example.Index), Is.EqualTo(new[] { 11, 10, 8, 7, 5, 4, 2, 1 }));
-        Assert.That(PngReader.Read(review.Mistakes[0].Picture).Pixels[0], Is.EqualTo(11));
+        Assert.That(PictureDecoder.Decode(review.Mistakes[0].Picture).Planes[0], Is.EqualTo(11));
     }
 
     [Test]
@@ -108,7 +109,7 @@ public class RunReportTests
         Assert.That(review.Intersection(1), Is.EqualTo(8.0 / 11).Within(1e-12));
         Assert.That(review.MeanIntersection, Is.EqualTo(4.0 / 11).Within(1e-12));
         Assert.That(review.Masks, Has.Count.EqualTo(3));
-        Assert.That(PngReader.Read(review.Masks[1].Truth).Pixels, Is.EqualTo(new byte[] { 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255 }));
+        Assert.That(PictureDecoder.Decode(review.Masks[1].Truth).Planes, Is.EqualTo(new byte[] { 0, 255, 255, 255, 0, 255, 255, 255, 0, 255, 255, 255 }));
         Assert.That(XDocument.Parse(RunReport.Html(Run("masks"), review)).Root!.Value, Does.Contain("72.7 %"));
     }
 
@@ -142,9 +143,9 @@ public class RunReportTests
     {
         var planes = new byte[channels * 5 * 7];
         for (var i = 0; i < planes.Length; i++) planes[i] = (byte)(i * 37);
-        var picture = PngReader.Read(PngWriter.FromPlanes(7, 5, channels, planes));
+        var picture = PictureDecoder.Decode(PngWriter.FromPlanes(7, 5, channels, planes));
         Assert.That((picture.Width, picture.Height, picture.Channels), Is.EqualTo((7, 5, channels)));
-        Assert.That(picture.ToPlanes(channels, 5, 7, invert: false), Is.EqualTo(planes));
+        Assert.That(picture.Planes, Is.EqualTo(planes));
     }
 
     [TestCase("report nosuchrun", "none yet")]
