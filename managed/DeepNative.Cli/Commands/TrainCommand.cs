@@ -34,6 +34,7 @@ internal sealed class TrainCommand : Command
     private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run --name, or the model's latest, from its checkpoint" };
     private readonly Option<int?> _checkpointEvery = CommonOptions.Number<int>("--checkpoint-every", "Epochs between two checkpoints. Default: 1");
     private readonly Option<bool> _validate = new("--validate") { Description = "Measure the test error after every epoch, not only the last" };
+    private readonly Option<bool> _trainError = new("--train-error") { Description = "Measure the error on the training set too, after every epoch" };
     private readonly Option<bool> _noReport = new("--no-report") { Description = "Write neither report.html nor TensorBoard's event file" };
     private readonly Option<bool> _noProgress = new("--no-progress") { Description = "Print the result alone" };
     private readonly Option<string?> _device = CommonOptions.Device();
@@ -48,7 +49,7 @@ internal sealed class TrainCommand : Command
     {
         Arguments.Add(_model);
         foreach (var option in (Option[])
-            [_recipe, .. _changes.All, _seed, _folder, _skipBad, _workers, _name, _resume, _checkpointEvery, _validate, _noProgress, _noReport, _device, _threads, _json])
+            [_recipe, .. _changes.All, _seed, _folder, _skipBad, _workers, _name, _resume, _checkpointEvery, _validate, _trainError, _noProgress, _noReport, _device, _threads, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
@@ -81,6 +82,7 @@ internal sealed class TrainCommand : Command
             Workers = parsed.GetValue(_workers) ?? 0,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? 1,
             Validate = parsed.GetValue(_validate),
+            MeasuresTraining = parsed.GetValue(_trainError),
             ShowProgress = !parsed.GetValue(_noProgress),
             WritesReport = !parsed.GetValue(_noReport),
         };

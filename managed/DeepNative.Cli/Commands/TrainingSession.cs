@@ -42,6 +42,9 @@ internal sealed class TrainingSession(
     /// <summary>Whether every epoch ends with a test.</summary>
     public bool Validate { get; init; }
 
+    /// <summary>Whether every epoch ends with a test on the training set.</summary>
+    public bool MeasuresTraining { get; init; }
+
     /// <summary>Whether progress is shown.</summary>
     public bool ShowProgress { get; init; }
 
@@ -89,6 +92,7 @@ internal sealed class TrainingSession(
             {
                 Epochs = Recipe.Epochs,
                 Batch = Recipe.Batch,
+                MeasuresTraining = MeasuresTraining,
                 Progress = progress,
                 Observers = WritesReport ? [lines, board, new ReportWriter(run)] : [lines],
                 StepInterval = Math.Max(1, data.Train.Count / Recipe.Batch / StepsShownPerEpoch),

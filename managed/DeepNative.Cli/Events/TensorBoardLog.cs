@@ -41,6 +41,7 @@ internal sealed class TensorBoardLog(string folder) : ITrainingObserver, IDispos
         var validation = epoch.Validation;
         _file!.Scalars(
             epoch.Step, ("loss/train", epoch.Loss), ("loss/validation", validation?.Loss),
+            ("error/train", epoch.Training is null || double.IsNaN(epoch.Training.Error) ? null : epoch.Training.Error),
             ("error/validation", validation is null || double.IsNaN(validation.Error) ? null : validation.Error),
             ("learning_rate", epoch.LearningRate), ("images_per_second", double.IsNaN(epoch.ImagesPerSecond) ? null : epoch.ImagesPerSecond));
         _step = epoch.Step;

@@ -17,6 +17,12 @@ public sealed record FitOptions
     /// <summary>Told at the end of every epoch, and inside epochs at most every <see cref="TrainerOptions.ProgressInterval"/>.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
+    /// <summary>
+    /// Whether the training set is evaluated at the end of every epoch as well: what the net has learned of it, without
+    /// augmentation and dropout. Takes the time of a forward pass over it.
+    /// </summary>
+    public bool MeasuresTraining { get; init; }
+
     /// <summary>Told what happens, in this order.</summary>
     public IReadOnlyList<ITrainingObserver> Observers { get; init; } = [];
 

@@ -56,6 +56,7 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
         line.Add("examples_per_second", epoch.ImagesPerSecond);
         line.Add("seconds", epoch.Seconds);
         line.Add("data_seconds", epoch.DataSeconds);
+        if (epoch.Training is { } training) line.Add("train_error", training.Error);
         if (epoch.Validation is { } validation)
         {
             line.Add("validation_loss", validation.Loss);

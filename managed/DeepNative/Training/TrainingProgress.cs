@@ -23,6 +23,9 @@ public readonly record struct TrainingProgress(
     /// </summary>
     public double DataSeconds { get; init; }
 
+    /// <summary>The evaluation of the training set at an epoch's end where <see cref="FitOptions.MeasuresTraining"/> asks for it, else null.</summary>
+    public EvaluationResult? Training { get; init; }
+
     /// <summary>The best epoch so far by <see cref="FitOptions.Selection"/>, this one perhaps; 0: epochs are not compared.</summary>
     public int BestEpoch { get; init; }
 
@@ -31,9 +34,10 @@ public readonly record struct TrainingProgress(
     public override string ToString()
     {
         var place = IsEpochEnd ? "" : string.Create(CultureInfo.InvariantCulture, $", step {StepInEpoch}/{StepsPerEpoch}");
+        var training = Training is { Error: not double.NaN } measured ? string.Create(CultureInfo.InvariantCulture, $", training error {measured.Error:P2}") : "";
         var validation = Validation is null ? "" : ", validation " + Validation + (IsEpochEnd && BestEpoch == Epoch ? ", best" : "");
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"epoch {Epoch}/{Epochs}{place}: loss {Loss:0.0000}{validation}, {ImagesPerSecond:0} images/s, {Seconds:0.0} s");
+            $"epoch {Epoch}/{Epochs}{place}: loss {Loss:0.0000}{training}{validation}, {ImagesPerSecond:0} images/s, {Seconds:0.0} s");
     }
 }

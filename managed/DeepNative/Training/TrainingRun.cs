@@ -23,6 +23,7 @@ internal sealed class TrainingRun : IDisposable
     private float _rate = float.NaN;
     private string? _lastCheckpoint;
     private EvaluationResult? _validation;
+    private EvaluationResult? _training;
 
     public TrainingRun(RunSetup setup, RunPosition position, long start)
     {
@@ -170,6 +171,12 @@ internal sealed class TrainingRun : IDisposable
                 _setup.Device, _setup.Programs, validation, _setup.Resident.Find(validation), _setup.Options.Batch, _setup.Feed);
         }
 
+        if (_setup.Options.MeasuresTraining)
+        {
+            _training = EvaluationRun.Run(
+                _setup.Device, _setup.Programs, _setup.Data, _setup.Resident.Find(_setup.Data), _setup.Options.Batch, _setup.Feed);
+        }
+
         if (_setup.Schedule.PlateauRule is { } plateau && _validation is { } measured)
             _position.Plateau = plateau.After(_position.Plateau, measured.Loss, measured.Error);
         if (_setup.Options.Selection is { } selection && _validation is { } result) Compare(selection, selection.ValueOf(result));
@@ -226,6 +233,7 @@ internal sealed class TrainingRun : IDisposable
             ImagesPerSecond(), Stopwatch.GetElapsedTime(_start).TotalSeconds, isEpochEnd, isEpochEnd ? _validation : null)
         {
             DataSeconds = _feed.Waited.TotalSeconds,
+            Training = isEpochEnd ? _training : null,
             BestEpoch = _position.Best.Epoch,
         };
     }
