@@ -23,7 +23,7 @@ public static class ModelRegistry
         Cifar("cifar-quick-tanh", static (input, classes) => CifarQuick.Create(input, classes, tanh: true)),
         Cifar("nin-cifar", static (input, classes) => NetworkInNetwork.CreateCifar(input, classes)),
         Cifar("resnet9-cifar", static (input, classes) => ResNet9.Create(input, classes)),
-        Cifar("resnet9-slim-cifar", static (input, classes) => ResNet9.Create(input, classes, width: 20)),
+        Cifar("resnet9-slim-cifar", static (input, classes) => ResNet9.Create(input, classes, width: 32)),
         Cifar("resnet18-cifar", static (input, classes) => ResNet.Create(input, classes, new ResNetOptions { Depth = 18, SmallPictures = true })),
         .. CifarDepths("resnet", ResidualShortcut.PaddedIdentity, 20, 32, 44, 56, 110),
         .. CifarDepths("plain", ResidualShortcut.None, 20, 32, 44, 56),
