@@ -6,10 +6,14 @@ namespace DeepNative.Data;
 
 /// <summary>
 /// Classified pictures (JPEG, PNG, PGM, PPM) of a folder, decoded when they are needed: uint8 (C, H, W) with class indices.
-/// Training takes a random resized crop of each, anew each epoch; measuring takes the middle.
+/// Training takes a random resized crop of each, anew each epoch; measuring takes the middle. Small parts about which nothing
+/// is random are decoded once and kept, see <see cref="PictureFolderOptions.MostKeptBytes"/>.
 /// </summary>
 public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
 {
+    // Of a folder without a test part.
+    private const double HeldOut = 0.1;
+
     private readonly PictureFolderOptions _options;
     private readonly string[] _paths;
     private readonly int[] _labels;
@@ -105,20 +109,16 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
             parts.Add(Select(name, options, tree.Classes, part, here, statistics));
         }
 
-        if (parts.Count == 1)
-        {
-            CheckClasses(tree, parts[0]);
-            var (train, test) = ExampleSplit.HoldOut(parts[0], 0.1);
-            return new ExampleSplits(train, test) { ClassNames = tree.Classes, Bad = bad };
-        }
-
         CheckClasses(tree, parts[0]);
-        return new ExampleSplits(parts[0], parts[^1])
+        var (train, test) = parts.Count == 1 ? ExampleSplit.HoldOut(parts[0], HeldOut) : (parts[0], parts[^1]);
+        return new ExampleSplits(options.Augmentation.CropsAtRandom ? train : Keep(train), Keep(test))
         {
-            Validation = parts.Count > 2 ? parts[1] : null,
+            Validation = parts.Count > 2 ? Keep(parts[1]) : null,
             ClassNames = tree.Classes,
             Bad = bad,
         };
+
+        IExampleSource Keep(IExampleSource part) => KeptExamples.Of(part, options.MostKeptBytes, options.Workers, token);
     }
 
     /// <inheritdoc/>

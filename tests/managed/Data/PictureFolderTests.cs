@@ -15,7 +15,7 @@ public sealed class PictureFolderTests
 {
     private PictureFiles _files = null!;
 
-    private PictureFolderOptions Options => new() { Height = 8, Width = 8, Cache = _files.Cache };
+    private PictureFolderOptions Options => new() { Height = 8, Width = 8, Cache = _files.Cache, MostKeptBytes = 0 };
 
     private static Augmentation Crop => new() { CropScaleMin = 0.2f, CropScaleMax = 1f };
 
@@ -265,6 +265,44 @@ public sealed class PictureFolderTests
         Assert.That(lenient.TurnedBad.Single().Path, Is.EqualTo(path));
         File.SetLastWriteTimeUtc(path, time.AddSeconds(1));
         Assert.That(() => PictureFolder.Open(_files.Root, Options), Throws.TypeOf<BadPicturesException>(), "another time: checked again");
+    }
+
+    [Test]
+    public void Small_parts_are_kept_where_nothing_is_random([Values] bool crop, [Values] bool fits)
+    {
+        _files.WriteClasses(6, "train/a", "train/b");
+        _files.WriteClasses(1, "test/a", "test/b");
+        var options = crop ? Options with { Augmentation = Crop } : Options;
+        var read = PictureFolder.Open(_files.Root, options);
+        var kept = PictureFolder.Open(_files.Root, options with { MostKeptBytes = fits ? 12 * 192 : 2 * 192 - 1 });
+        Assert.That(All(kept.Train), Is.EqualTo(All(read.Train)));
+        Assert.That(All(kept.Test), Is.EqualTo(All(read.Test)));
+        Assert.That(((ILabeledExamples)kept.Train).Labels.ToArray(), Is.EqualTo(((ILabeledExamples)read.Train).Labels.ToArray()));
+        Assert.That(Normalization.Same(kept.Train.Statistics(), read.Train.Statistics()));
+        Assert.That(kept.Test.Statistics(), Is.Not.Null);
+        Assert.That((kept.Train is IRandomExampleSource, kept.Test is IRandomExampleSource), Is.EqualTo((crop || !fits, !fits)));
+    }
+
+    [Test]
+    public void A_run_that_is_cancelled_leaves_no_thread_behind()
+    {
+        _files.WriteClasses(30, "train/a", "train/b");
+        _files.WriteClasses(1, "test/a", "test/b");
+        var train = PictureFolder.Open(_files.Root, Options with { Augmentation = Crop }).Train;
+        using var device = Device.Open("cpu", threads: 1);
+        using var trainer = new Trainer(
+            new Sequential(new Flatten(), new Linear(192, 2)), new SoftmaxCrossEntropy(), new Sgd(0.1f), device, seed: 5,
+            new TrainerOptions { Workers = 8 });
+        var before = 0;
+        for (var run = 0; run < 12; run++)
+        {
+            using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+            Assert.That(trainer.Fit(train, new FitOptions { Epochs = 100_000, Batch = 4 }, cancel.Token).Completed, Is.False);
+            if (run == 1) before = System.Diagnostics.Process.GetCurrentProcess().Threads.Count;
+        }
+
+        // Each run had eight threads of its own; a few come and go with the test host.
+        Assert.That(System.Diagnostics.Process.GetCurrentProcess().Threads.Count, Is.LessThan(before + 16));
     }
 
     [Test]
