@@ -40,15 +40,14 @@ internal sealed class EvalCommand : Command
         var name = DataCommand.NameOf(parsed.GetValue(_data) ?? trained.Data);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line($"{trained.Model.Name} from {trained.Path} on {name}, {CommonOptions.Describe(device)}");
-        var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), terminal).Test;
+        var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), terminal);
         var options = new TrainerOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
         // The rule does nothing here.
         using var trainer = new Trainer(trained.Model.Create(trained.Options), trained.Model.Loss(), new Sgd(learningRate: 1f), device, options: options);
         trainer.Load(trained.Path);
-        var result = trainer.Evaluate(data);
-        terminal.Line(string.Create(
-            CultureInfo.InvariantCulture,
-            $"test error {result.Error:P2}, test loss {result.Loss:0.0000}, {Units.Count(result.Count)} images in {Units.Time(result.Seconds)}"));
+        var result = trainer.Evaluate(data.Test);
+        terminal.Line($"test {result}, {Units.Count(result.Count)} images in {Units.Time(result.Seconds)}");
+        foreach (var line in EvaluationText.Lines(result, data.ClassNames)) terminal.Line(line);
         terminal.Write(new Measurement
         {
             Command = Name,
@@ -58,6 +57,8 @@ internal sealed class EvalCommand : Command
             Seconds = result.Seconds,
             ImagesPerSecond = Measurement.Finite(result.Count / result.Seconds),
             TestError = Measurement.Finite(result.Error),
+            TestTop5Error = Measurement.Finite(result.TopFiveError),
+            TestMeanIou = Measurement.Finite(result.MeanIntersectionOverUnion),
             PeakBytes = device.Memory.PeakBytes,
         });
         return ExitCodes.Success;

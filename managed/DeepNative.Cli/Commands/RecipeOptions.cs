@@ -43,6 +43,19 @@ internal sealed class RecipeOptions
         Add(
             Number<float>("--ema", "Average the weights, keeping this part of the average in every step, and test and save the average"),
             recipe => recipe.Ema, (recipe, decay) => recipe with { Ema = decay });
+        Add(Number<float>("--label-smoothing", "Spread this part of each target over all classes", zero: true), recipe => recipe.LabelSmoothing,
+            (recipe, part) => recipe with { LabelSmoothing = part });
+        Add(
+            new Option<string?>("--class-weights")
+            {
+                Description = "balanced: every class weighs the same, however rare; or a factor for each class, 1,2.5,1. Default: the recipe's",
+                HelpName = "WEIGHTS",
+            },
+            recipe => recipe.ClassWeights, (recipe, weights) => recipe with { ClassWeights = weights });
+        Add(Number<float>("--validation", "Hold this part of the training set out and measure it after every epoch", zero: true), recipe => recipe.Validation,
+            (recipe, part) => recipe with { Validation = part });
+        Add(Number<int>("--patience", "End after so many epochs without a better validation error", zero: true), recipe => recipe.Patience,
+            (recipe, epochs) => recipe with { Patience = epochs });
         Add(CommonOptions.Precision("the recipe's"), recipe => recipe.Precision, (recipe, precision) => recipe with { Precision = precision });
     }
 

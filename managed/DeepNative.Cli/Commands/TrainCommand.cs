@@ -24,6 +24,12 @@ internal sealed class TrainCommand : Command
     };
 
     private readonly RecipeOptions _changes = new();
+    private readonly TransferOptions _transfer = new();
+    private readonly Option<string?> _keep = new("--keep")
+    {
+        Description = "Which epoch's weights to end with: best by the validation set, or last. Default: best where --validation holds a part out",
+    };
+
     private readonly Option<ulong?> _seed = CommonOptions.Seed();
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
     private readonly Option<bool> _skipBad = new("--skip-bad") { Description = "Leave out pictures of a folder that cannot be read, instead of stopping" };
@@ -35,6 +41,7 @@ internal sealed class TrainCommand : Command
     private readonly Option<int?> _checkpointEvery = CommonOptions.Number<int>("--checkpoint-every", "Epochs between two checkpoints. Default: 1");
     private readonly Option<bool> _validate = new("--validate") { Description = "Measure the test error after every epoch, not only the last" };
     private readonly Option<bool> _trainError = new("--train-error") { Description = "Measure the error on the training set too, after every epoch" };
+    private readonly Option<int?> _logEvery = CommonOptions.Number<int>("--log-every", "Steps between two lines of metrics.jsonl. Default: 20 lines an epoch");
     private readonly Option<bool> _noReport = new("--no-report") { Description = "Write neither report.html nor TensorBoard's event file" };
     private readonly Option<bool> _noProgress = new("--no-progress") { Description = "Print the result alone" };
     private readonly Option<string?> _device = CommonOptions.Device();
@@ -47,9 +54,10 @@ internal sealed class TrainCommand : Command
     public TrainCommand(TextWriter output, TextWriter error)
         : base("train", "Trains a model by its recipe; the result is written to runs/NAME")
     {
+        _keep.AcceptOnlyFromAmong(TrainingSession.KeepBest, TrainingSession.KeepLast);
         Arguments.Add(_model);
         foreach (var option in (Option[])
-            [_recipe, .. _changes.All, _seed, _folder, _skipBad, _workers, _name, _resume, _checkpointEvery, _validate, _trainError, _noProgress, _noReport, _device, _threads, _json])
+            [_recipe, .. _changes.All, .. _transfer.All, _keep, _seed, _folder, _skipBad, _workers, _name, _resume, _checkpointEvery, _validate, _trainError, _noProgress, _logEvery, _noReport, _device, _threads, _json])
             Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
@@ -84,6 +92,7 @@ internal sealed class TrainCommand : Command
             Validate = parsed.GetValue(_validate),
             MeasuresTraining = parsed.GetValue(_trainError),
             ShowProgress = !parsed.GetValue(_noProgress),
+            LogEvery = parsed.GetValue(_logEvery),
             WritesReport = !parsed.GetValue(_noReport),
         };
         return session.Train();
@@ -108,16 +117,18 @@ internal sealed class TrainCommand : Command
     private RunConfiguration Configure(ParseResult parsed)
     {
         var model = ModelArgument.Find(RequireModel(parsed));
-        return new RunConfiguration
+        var run = new RunConfiguration
         {
             Model = model.Name,
             Recipe = _changes.Apply(parsed, FindRecipe(parsed, model)),
+            Keep = parsed.GetValue(_keep) ?? "",
             Seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed,
             Version = Measurement.BuildVersion,
             Framework = RuntimeInformation.FrameworkDescription,
             OperatingSystem = RuntimeInformation.OSDescription,
             Started = DateTime.UtcNow,
         };
+        return _transfer.Apply(parsed, run, model);
     }
 
     private Recipe FindRecipe(ParseResult parsed, ModelEntry model)
@@ -145,6 +156,8 @@ internal sealed class TrainCommand : Command
         var configuration = run.ReadConfiguration();
         Same(_model.Name, parsed.GetValue(_model), configuration.Model);
         Same(_recipe.Name, parsed.GetValue(_recipe), configuration.Recipe.Name);
+        Same(_keep.Name, parsed.GetValue(_keep), configuration.Keep);
+        _transfer.Continue(parsed, configuration, Same);
         Same(_seed.Name, parsed.GetValue(_seed), configuration.Seed);
         return configuration with { Recipe = _changes.Continue(parsed, configuration.Recipe, Same) };
 

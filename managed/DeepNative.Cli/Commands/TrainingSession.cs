@@ -18,6 +18,12 @@ internal sealed class TrainingSession(
 {
     private const int StepsShownPerEpoch = 20;
 
+    /// <summary>The weights of the best epoch.</summary>
+    public const string KeepBest = "best";
+
+    /// <summary>The weights of the last epoch.</summary>
+    public const string KeepLast = "last";
+
     /// <summary>What is trained and how.</summary>
     public required RunConfiguration Configuration { get; init; }
 
@@ -48,6 +54,9 @@ internal sealed class TrainingSession(
     /// <summary>Whether progress is shown.</summary>
     public bool ShowProgress { get; init; }
 
+    /// <summary>Steps between two lines of metrics; null: some an epoch.</summary>
+    public int? LogEvery { get; init; }
+
     /// <summary>Whether report.html and TensorBoard's event file are written.</summary>
     public bool WritesReport { get; init; } = true;
 
@@ -60,9 +69,13 @@ internal sealed class TrainingSession(
         using var interruption = new Interruption();
         terminal.Line($"{model.Name} on {Recipe.Data}, {CommonOptions.Describe(device)}");
         var data = OpenData(interruption.Token);
-        var statistics = data.Train.Statistics();
+        var (train, validation) = HoldOut(data);
+        var statistics = Statistics(data.Train);
         var options = DataCommand.OptionsFor(data);
-        using var trainer = new Trainer(model.Create(options), model.Loss(), Recipe.CreateOptimizer(), device, Configuration.Seed, new TrainerOptions
+        var classes = options.Classes ?? model.Classes;
+        if (Configuration.ReplaceHead > 0 && Configuration.ReplaceHead != classes)
+            throw new UsageException($"--replace-head {Configuration.ReplaceHead}: {Recipe.Data} has {classes} classes");
+        using var trainer = new Trainer(CreateModel(options), RunLoss.Create(model, Recipe, train, classes), Recipe.CreateOptimizer(), device, Configuration.Seed, new TrainerOptions
         {
             Schedule = Recipe.CreateSchedule(),
             Clipping = Recipe.CreateClipping(),
@@ -72,7 +85,9 @@ internal sealed class TrainingSession(
             Precision = Precisions.Of(Recipe.Precision, device, terminal),
             Workers = Workers,
             ModelName = model.Name,
+            ModelOptions = options,
         });
+        if (Resumed is null && Configuration.From.Length > 0) Transfer(trainer, options);
         var before = Resumed?.ReadMetrics() ?? new RunMetrics { Epochs = [] };
         if (Resumed is not null) Resume(trainer, Resumed, before);
         var run = Resumed ?? RunFolder.Create(RunName, model.Name);
@@ -83,11 +98,11 @@ internal sealed class TrainingSession(
             InputShape = Extents(data.Train.InputShape),
             ClassNames = [.. data.ClassNames],
         });
-        using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress);
+        using var progress = new TrainingDisplay(terminal, run, before, trainer.Epoch, ShowProgress) { HeldOut = validation is not null };
         using var lines = new MetricsLog(Path.Combine(run.Path, "metrics.jsonl"));
         using var board = new TensorBoardLog(run.Path);
         var fit = progress.Show(() => trainer.Fit(
-            data.Train,
+            train,
             new FitOptions
             {
                 Epochs = Recipe.Epochs,
@@ -95,12 +110,15 @@ internal sealed class TrainingSession(
                 MeasuresTraining = MeasuresTraining,
                 Progress = progress,
                 Observers = WritesReport ? [lines, board, new ReportWriter(run)] : [lines],
-                StepInterval = Math.Max(1, data.Train.Count / Recipe.Batch / StepsShownPerEpoch),
+                StepInterval = LogEvery ?? Math.Max(1, train.Count / Recipe.Batch / StepsShownPerEpoch),
                 Checkpoint = new CheckpointOptions(run.Checkpoint, CheckpointEvery),
-                Validation = Validate || Schedules.NeedsValidation(Recipe.Schedule) ? data.Test : null,
+                Validation = validation ?? (Validate || Schedules.NeedsValidation(Recipe.Schedule) ? data.Test : null),
+                Selection = validation is null
+                    ? null
+                    : new ModelSelection { Patience = Recipe.Patience, Path = run.Best, Restore = Configuration.Keep != KeepLast },
             },
             interruption.Token));
-        var test = fit.Completed ? fit.Validation ?? trainer.Evaluate(data.Test) : null;
+        var test = !fit.Completed ? null : validation is null && fit.Validation is { } last ? last : trainer.Evaluate(data.Test);
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
         if (WritesReport) RunReport.Write(run, fit.Completed ? Review(trainer, data) : null);
@@ -115,6 +133,61 @@ internal sealed class TrainingSession(
     private static TestReview? Review(Trainer trainer, ExampleSplits data) => TestReview.Of(
         inputs => data.Test.InputType == DType.UInt8 ? trainer.Predict(inputs) : trainer.Predict(MemoryMarshal.Cast<byte, float>(inputs)),
         data.Test, data.ClassNames, ModelSummary.Of(trainer.Model, data.Test.InputShape).MultiplyAdds);
+
+    // What is chosen by is never the test set.
+    private (IExampleSource Train, IExampleSource? Validation) HoldOut(ExampleSplits data)
+    {
+        var (train, validation) = Recipe.Validation > 0f
+            ? ExampleSplit.HoldOut(data.Train, Recipe.Validation, Configuration.Seed)
+            : (data.Train, data.Validation);
+        if (validation is not null && Validate) throw new UsageException("--validate measures the test set after every epoch; what is held out by --validation is measured instead");
+        if (validation is null && Recipe.Patience > 0) throw new UsageException("--patience needs --validation: a part of the training set to measure");
+        if (validation is null && Configuration.Keep == KeepBest) throw new UsageException("--keep best needs --validation: a part of the training set to measure");
+        return (train, validation);
+    }
+
+    // Features are fed as they were when they were trained, and a run that goes on as it began.
+    private Normalization? Statistics(IExampleSource train)
+    {
+        if (Resumed is not null && Configuration.InputMean.Length > 0) return new Normalization(Configuration.InputMean, Configuration.InputDeviation);
+        var known = Configuration.From.Length > 0 ? ModelDescription.Read(Configuration.From).Normalization : null;
+        return known ?? train.Statistics();
+    }
+
+    private Layer CreateModel(ModelOptions options)
+    {
+        try
+        {
+            return model.Create(options);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new UsageException(
+                $"{model.Name} cannot be made for {Recipe.Data}, inputs {options.InputShape} in {options.Classes ?? model.Classes} classes: "
+                + exception.Message.Split(" (Parameter")[0]);
+        }
+    }
+
+    private void Transfer(Trainer trainer, ModelOptions options)
+    {
+        var report = LoadFrom(trainer, options);
+        var frozen = trainer.Model.Parameters().Count(parameter => Recipe.CreateOptimizer().GroupOf(parameter) is { Frozen: true });
+        var fresh = report.Fresh.Count > 0 ? $", new: {string.Join(", ", report.Fresh)}" : "";
+        terminal.Line($"{report.Loaded.Count} tensors of {Configuration.From}{fresh}{(frozen > 0 ? $"; {frozen} frozen" : "")}");
+    }
+
+    private TransferReport LoadFrom(Trainer trainer, ModelOptions options)
+    {
+        if (Configuration.ReplaceHead > 0) return trainer.LoadFrom(Configuration.From, model.HeadParameters(options));
+        try
+        {
+            return trainer.LoadFrom(Configuration.From);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{exception.Message}\n--replace-head {options.Classes ?? model.Classes} makes the layer that tells classes apart anew", exception);
+        }
+    }
 
     private static long[] Extents(Shape shape)
     {
@@ -156,6 +229,9 @@ internal sealed class TrainingSession(
     private static string Summary(FitResult fit, RunMetrics metrics)
     {
         var error = metrics.TestError is { } value ? string.Create(CultureInfo.InvariantCulture, $"test error {value:P2}, ") : "";
+        if (metrics.TestTop5Error is { } top) error += string.Create(CultureInfo.InvariantCulture, $"top-5 error {top:P2}, ");
+        if (metrics.TestMeanIou is { } overlap) error += string.Create(CultureInfo.InvariantCulture, $"mean IoU {overlap:0.0000}, ");
+        if (metrics.BestEpoch is { } best) error += $"best epoch {best}{(metrics.StoppedEarly ? ", stopped early" : "")}, ";
         var data = fit.DataOnDevice
             ? "on the device"
             : string.Create(CultureInfo.InvariantCulture, $"fed from the host, waited for {DataWait(fit):P1} of the time");
@@ -177,6 +253,8 @@ internal sealed class TrainingSession(
         ImagesPerSecond = metrics.ImagesPerSecond,
         TrainLoss = metrics.TrainLoss,
         TestError = metrics.TestError,
+        TestTop5Error = metrics.TestTop5Error,
+        TestMeanIou = metrics.TestMeanIou,
         PeakBytes = device.Memory.PeakBytes,
         FirstStepSeconds = Measurement.Finite(fit.FirstStepSeconds),
         Seed = Configuration.Seed,

@@ -47,6 +47,12 @@ internal sealed record Measurement
     /// <summary>The fraction of wrong predictions on the test set.</summary>
     public double? TestError { get; init; }
 
+    /// <summary>The fraction of the test set whose class is not among the five likeliest.</summary>
+    public double? TestTop5Error { get; init; }
+
+    /// <summary>The mean intersection over union on the test set, of maps of classes.</summary>
+    public double? TestMeanIou { get; init; }
+
     /// <summary>The most device memory in use at a time.</summary>
     public long? PeakBytes { get; init; }
 

@@ -10,6 +10,9 @@ namespace DeepNative.Cli.Output;
 /// </summary>
 internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
 {
+    // A larger confusion matrix is no reading any more.
+    private const int MostClasses = 100;
+
     private readonly Terminal _terminal;
     private readonly RunFolder _run;
     private readonly List<EpochMetrics> _epochs = [];
@@ -33,6 +36,9 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         _epochs.AddRange(before.Epochs.Where(done => done.Epoch <= epoch));
         _secondsBefore = _epochs.Count == before.Epochs.Count ? before.Seconds : _epochs.LastOrDefault()?.Seconds ?? 0;
     }
+
+    /// <summary>Whether epochs are measured on a part of the training set that was held out, not on the test set.</summary>
+    public bool HeldOut { get; init; }
 
     /// <summary>Runs the training under the display.</summary>
     /// <param name="train">The training; it reports to this object.</param>
@@ -63,8 +69,13 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         if (!value.IsEpochEnd) return;
         _epochs.Add(new EpochMetrics(
             value.Epoch, Measurement.Finite(value.Loss), value.LearningRate, Measurement.Finite(value.ImagesPerSecond),
-            _secondsBefore + value.Seconds, value.Validation is { } test ? Measurement.Finite(test.Loss) : null,
-            value.Validation is { } error ? Measurement.Finite(error.Error) : null));
+            _secondsBefore + value.Seconds, HeldOut ? null : Finite(value.Validation?.Loss), HeldOut ? null : Finite(value.Validation?.Error))
+        {
+            ValidationLoss = HeldOut ? Finite(value.Validation?.Loss) : null,
+            ValidationError = HeldOut ? Finite(value.Validation?.Error) : null,
+            Top5Error = Finite(value.Validation?.TopFiveError),
+            MeanIou = Finite(value.Validation?.MeanIntersectionOverUnion),
+        });
         _run.Write(new RunMetrics { Epochs = _epochs, TrainLoss = Measurement.Finite(value.Loss), Seconds = _secondsBefore + value.Seconds });
         if (_show) _terminal.Line(Line(value));
     }
@@ -80,8 +91,15 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
             Epochs = _epochs,
             Completed = fit.Completed,
             TrainLoss = Measurement.Finite(fit.Loss) ?? _epochs.LastOrDefault()?.TrainLoss,
-            TestLoss = test is null ? null : Measurement.Finite(test.Loss),
-            TestError = test is null ? null : Measurement.Finite(test.Error),
+            TestLoss = Finite(test?.Loss),
+            TestError = Finite(test?.Error),
+            TestTop5Error = Finite(test?.TopFiveError),
+            TestMeanIou = Finite(test?.MeanIntersectionOverUnion),
+            TestRecall = PerClass(test?.Confusion, (matrix, index) => matrix.Recall(index)),
+            TestIou = test is { MeanIntersectionOverUnion: not double.NaN } ? PerClass(test.Confusion, (matrix, index) => matrix.IntersectionOverUnion(index)) : null,
+            TestConfusion = test?.Confusion is { Classes: <= MostClasses } confusion ? Rows(confusion) : null,
+            BestEpoch = fit.BestEpoch > 0 ? fit.BestEpoch : null,
+            StoppedEarly = fit.StoppedEarly,
             Seconds = _secondsBefore + fit.Seconds,
             ImagesPerSecond = Measurement.Finite(fit.ImagesPerSecond),
         };
@@ -95,6 +113,14 @@ internal sealed class TrainingDisplay : IProgress<TrainingProgress>, IDisposable
         var done = value.Step - (double)_epochBefore * value.StepsPerEpoch;
         return done > 0 && value.Step < steps ? $"{value}, {Units.Left(value.Seconds * (steps - value.Step) / done)} left" : value.ToString();
     }
+
+    private static double? Finite(double? value) => value is { } number ? Measurement.Finite(number) : null;
+
+    private static double?[]? PerClass(ConfusionMatrix? matrix, Func<ConfusionMatrix, int, double> value) =>
+        matrix is null ? null : [.. Enumerable.Range(0, matrix.Classes).Select(index => Measurement.Finite(value(matrix, index)))];
+
+    private static long[][] Rows(ConfusionMatrix matrix) =>
+        [.. Enumerable.Range(0, matrix.Classes).Select(row => Enumerable.Range(0, matrix.Classes).Select(column => matrix[row, column]).ToArray())];
 
     /// <summary>Ends the display.</summary>
     public void Dispose() => _bar?.StopTask();

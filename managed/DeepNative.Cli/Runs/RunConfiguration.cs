@@ -17,6 +17,15 @@ internal sealed record RunConfiguration
     /// <summary>How the learning rate changes, in words.</summary>
     public string ScheduleSettings { get; init; } = "";
 
+    /// <summary>The file whose weights it began with; empty: random ones.</summary>
+    public string From { get; init; } = "";
+
+    /// <summary>The classes of the head that was made anew; 0: none was.</summary>
+    public int ReplaceHead { get; init; }
+
+    /// <summary>Which epoch's weights it ends with: "best" by the validation set, "last", or empty: best where there is such a set.</summary>
+    public string Keep { get; init; } = "";
+
     /// <summary>The seed of initial weights, of the order of examples and of dropout.</summary>
     public required ulong Seed { get; init; }
 

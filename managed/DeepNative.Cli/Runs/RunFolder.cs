@@ -23,6 +23,9 @@ internal sealed class RunFolder
     /// <summary>The weights after the last whole call of train.</summary>
     public string Weights => System.IO.Path.Combine(Path, "weights.safetensors");
 
+    /// <summary>The weights of the best epoch so far, where epochs are compared.</summary>
+    public string Best => System.IO.Path.Combine(Path, "best.safetensors");
+
     /// <summary>The whole state, for --resume.</summary>
     public string Checkpoint => System.IO.Path.Combine(Path, "checkpoint.safetensors");
 

@@ -1,6 +1,6 @@
 using DeepNative.Cli.Commands;
 using DeepNative.Models;
-using DeepNative.Serialization;
+using DeepNative.Training;
 
 namespace DeepNative.Cli.Runs;
 
@@ -49,10 +49,10 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
 
     private static TrainedModel OfFile(string path)
     {
-        using var file = SafeTensors.Open(path);
-        if (!file.Metadata.TryGetValue("model", out var name))
+        var description = ModelDescription.Read(path);
+        if (description.Model.Length == 0)
             throw new UsageException($"{path} does not say of which model it is; it was not written by deepnative");
-        var model = ModelArgument.Find(name);
-        return new TrainedModel(path, model, model.Recipe?.Data ?? "");
+        var model = ModelArgument.Find(description.Model);
+        return new TrainedModel(path, model, model.Recipe?.Data ?? "") { Options = description.Options };
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using DeepNative.Training;
 
 namespace DeepNative.Data;
@@ -19,6 +20,30 @@ public static class ClassBalance
             if ((uint)labels[i] >= (uint)classes)
                 throw new ArgumentException($"label {i} is {labels[i]}, expected 0 to {classes - 1}.", nameof(labels));
             counts[labels[i]]++;
+        }
+
+        return counts;
+    }
+
+    /// <summary>The number of targets of each class: examples, or pixels of maps, of which labels outside the classes are left out.</summary>
+    /// <param name="source">Examples whose targets are class indices. Where their classes are not known beforehand, all are read once.</param>
+    /// <param name="classes">The number of classes.</param>
+    /// <returns>One number per class.</returns>
+    /// <exception cref="ArgumentException">The targets are no class indices.</exception>
+    public static long[] Counts(IExampleSource source, int classes)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
+        if (source is ILabeledExamples { Labels.Length: > 0 } labeled) return Counts(labeled.Labels, classes);
+        if (source.TargetType != DType.Int32) throw new ArgumentException($"{source.Name}: targets are {source.TargetType}, no class indices.", nameof(source));
+        var counts = new long[classes];
+        var input = new byte[checked(source.InputShape.Count * source.InputType.Size())];
+        var labels = new int[source.TargetShape.Count];
+        for (var i = 0; i < source.Count; i++)
+        {
+            source.Gather([i], input, MemoryMarshal.AsBytes(labels.AsSpan()));
+            foreach (var label in labels)
+                if ((uint)label < (uint)classes) counts[label]++;
         }
 
         return counts;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using DeepNative.Data;
 using DeepNative.Optimizers;
 
@@ -9,6 +10,9 @@ namespace DeepNative.Recipes;
 /// </summary>
 public sealed record Recipe
 {
+    /// <summary>What <see cref="ClassWeights"/> may say instead of numbers.</summary>
+    public const string Balanced = "balanced";
+
     /// <summary>What it is asked for by: the file's name without ".json".</summary>
     public string Name { get; init; } = "";
 
@@ -75,7 +79,10 @@ public sealed record Recipe
     /// <summary>The part of each target that is spread over all classes, 0 to 1.</summary>
     public float LabelSmoothing { get; init; }
 
-    /// <summary>"balanced": examples of rare classes count more, so that all classes weigh the same; empty: all examples do.</summary>
+    /// <summary>
+    /// "balanced": examples of rare classes count more, so that all classes weigh the same; or a factor for each class,
+    /// "1,2.5,1"; empty: all examples weigh the same.
+    /// </summary>
     public string ClassWeights { get; init; } = "";
 
     /// <summary>
@@ -142,13 +149,17 @@ public sealed record Recipe
         AtLeast(0, ImageSize, "image_size");
         if (!(LabelSmoothing >= 0f && LabelSmoothing < 1f)) throw new RecipeException($"label_smoothing is {LabelSmoothing}, expected 0 or more, below 1");
         if (!(Validation >= 0f && Validation < 1f)) throw new RecipeException($"validation is {Validation}, expected 0 or more, below 1");
-        if (ClassWeights is not ("" or "balanced")) throw new RecipeException($"class_weights is '{ClassWeights}', expected 'balanced' or nothing");
+        if (ClassWeights is not ("" or Balanced) && !ClassWeights.Split(',').All(IsWeight))
+            throw new RecipeException($"class_weights is '{ClassWeights}', expected 'balanced', or numbers with commas between them, 0 or more");
         if (PixelWeights is not ("" or "borders")) throw new RecipeException($"pixel_weights is '{PixelWeights}', expected 'borders' or nothing");
         if (Precision is not ("f32" or "bf16" or "f16")) throw new RecipeException($"precision is '{Precision}', expected f32, bf16 or f16");
         CreateOptimizer();
         CreateSchedule();
         CreateClipping();
         CreateAveraging();
+
+        static bool IsWeight(string text) =>
+            float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) && weight >= 0f && float.IsFinite(weight);
 
         static void AtLeast(int least, int value, string key)
         {

@@ -9,6 +9,9 @@ namespace DeepNative.Training;
 /// <param name="InputShape">The shape of one input; null where the file does not say.</param>
 public sealed record ModelDescription(string Model, ModelOptions Options, Shape? InputShape)
 {
+    /// <summary>How inputs became the model's; null: bytes / 255, floats as they are, or the file does not say.</summary>
+    public Normalization? Normalization { get; init; }
+
     /// <summary>Reads the head of a file.</summary>
     /// <param name="path">A safetensors file.</param>
     /// <returns>What it says.</returns>
@@ -20,7 +23,13 @@ public sealed record ModelDescription(string Model, ModelOptions Options, Shape?
         return Of(file, path);
     }
 
-    internal static ModelDescription Of(SafeTensorsFile file, string path) => new(
-        file.Metadata.GetValueOrDefault(ModelMetadata.Model, ""), ModelMetadata.ReadOptions(file.Metadata, path),
-        ModelMetadata.ReadInput(file.Metadata, path)?.Shape);
+    internal static ModelDescription Of(SafeTensorsFile file, string path)
+    {
+        var input = ModelMetadata.ReadInput(file.Metadata, path);
+        return new ModelDescription(
+            file.Metadata.GetValueOrDefault(ModelMetadata.Model, ""), ModelMetadata.ReadOptions(file.Metadata, path), input?.Shape)
+        {
+            Normalization = input?.Normalization,
+        };
+    }
 }

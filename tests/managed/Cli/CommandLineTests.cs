@@ -56,6 +56,14 @@ public class CommandLineTests
     [TestCase("train mnistnet --optimizer rmsprop --momentum 1.5")]
     [TestCase("train mnistnet --ema 1.5")]
     [TestCase("train mnistnet --accumulate 0")]
+    [TestCase("train mnistnet --class-weights some")]
+    [TestCase("train mnistnet --label-smoothing 1")]
+    [TestCase("train mnistnet --validation 1")]
+    [TestCase("train mnistnet --patience -1")]
+    [TestCase("train mnistnet --keep first")]
+    [TestCase("train mnistnet --replace-head 3")]
+    [TestCase("train mnistnet --from nosuchfile")]
+    [TestCase("train mnistnet --freeze nosuchlayer.*")]
     [TestCase("train mnistnet --clip-norm 0")]
     [TestCase("train mnistnet --clip-norm 1 --clip-value 1")]
     [TestCase("train mnistnet --schedule linear")]
@@ -139,7 +147,7 @@ public class CommandLineTests
         string[] keys =
         [
             "command", "model", "device", "precision", "batch", "steps", "epochs", "seconds", "images_per_second", "train_loss",
-            "test_error", "peak_bytes", "first_step_seconds", "seed", "data_wait", "version",
+            "test_error", "test_top5_error", "test_mean_iou", "peak_bytes", "first_step_seconds", "seed", "data_wait", "version",
         ];
         Assert.That(json.EnumerateObject().Select(property => property.Name), Is.EqualTo(keys));
         Assert.That(json.GetProperty("command").GetString(), Is.EqualTo("bench"));

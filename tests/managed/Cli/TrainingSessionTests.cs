@@ -137,6 +137,77 @@ public class TrainingSessionTests
     }
 
     [Test]
+    public void A_part_held_out_chooses_the_weights_and_the_test_set_measures_them()
+    {
+        // A rate too small to change a prediction: no epoch is better than the first.
+        static Recipe Change(Recipe recipe) => recipe with { Validation = 0.2f, Patience = 2, LearningRate = 1e-6f };
+        Assert.That(Session("held-out", epochs: 6, change: Change).Train(), Is.EqualTo(ExitCodes.Success));
+        var run = RunFolder.Find("held-out")!;
+        var metrics = run.ReadMetrics();
+        Assert.That(metrics.Epochs, Has.All.Matches<EpochMetrics>(epoch => epoch is { ValidationError: not null, Top5Error: not null, TestError: null }));
+        Assert.That((metrics.BestEpoch, metrics.Epochs.Count, metrics.StoppedEarly), Is.EqualTo(((int?)1, 3, true)));
+        Assert.That(Tensors(run.Weights), Is.EqualTo(Tensors(run.Best)));
+        Assert.That(metrics.TestConfusion!.Sum(row => row.Sum()), Is.EqualTo(TestCount));
+        var wrong = TestCount - Enumerable.Range(0, 10).Sum(index => metrics.TestConfusion![index][index]);
+        Assert.That(metrics.TestError, Is.EqualTo((double)wrong / TestCount).Within(1e-12));
+        Assert.That(metrics.TestRecall, Has.Count.EqualTo(10));
+        Assert.That(metrics.TestTop5Error, Is.InRange(0, metrics.TestError));
+        Assert.That(metrics.TestIou, Is.Null);
+
+        Assert.That(Session("held-parts", epochs: 1, change: Change).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("held-parts", epochs: 6, resume: true, change: Change).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Weights("held-parts"), Is.EqualTo(Weights("held-out")));
+
+        var last = Session("held-last", epochs: 6, change: Change, configure: run => run with { Keep = TrainingSession.KeepLast });
+        Assert.That(last.Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Weights("held-last"), Is.Not.EqualTo(Weights("held-out")));
+    }
+
+    [Test]
+    public void What_selects_needs_a_part_to_measure()
+    {
+        Assert.That(
+            () => Session("no-part", epochs: 1, change: recipe => recipe with { Patience = 2 }).Train(),
+            Throws.InstanceOf<UsageException>().With.Message.Contains("--validation"));
+        Assert.That(
+            () => Session("no-part", epochs: 1, configure: run => run with { Keep = TrainingSession.KeepBest }).Train(),
+            Throws.InstanceOf<UsageException>().With.Message.Contains("--validation"));
+    }
+
+    [Test]
+    public void Features_of_another_run_stay_and_the_head_is_new()
+    {
+        Assert.That(Session("features", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        var features = RunFolder.Find("features")!.Weights;
+        RecipeGroup[] groups = [new() { Pattern = "1.*", Frozen = true }, new() { Pattern = "3.*", Frozen = true }];
+        TrainingSession Transfer(string name, int head) => Session(
+            name, epochs: 1, change: recipe => recipe with { Groups = groups }, configure: run => run with { From = features, ReplaceHead = head });
+        Assert.That(Transfer("transfer", head: 10).Train(), Is.EqualTo(ExitCodes.Success));
+        var (before, after) = (Tensors(features), Tensors(RunFolder.Find("transfer")!.Weights));
+        foreach (var (name, bytes) in after)
+            Assert.That(bytes, name.StartsWith("5.", StringComparison.Ordinal) ? Is.Not.EqualTo(before[name]) : Is.EqualTo(before[name]), name);
+        Assert.That(() => Transfer("wrong", head: 7).Train(), Throws.InstanceOf<UsageException>().With.Message.Contains("10 classes"));
+    }
+
+    [Test]
+    public void Labels_are_smoothed_and_classes_weighed()
+    {
+        Assert.That(Session("plain-loss", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        // All classes are equally frequent: balanced weights change nothing, others and smoothing do.
+        Assert.That(Session("balanced", epochs: 1, change: recipe => recipe with { ClassWeights = "balanced" }).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(
+            Session("weighed", epochs: 1, change: recipe => recipe with { ClassWeights = "9,1,1,1,1,1,1,1,1,0.5" }).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("smoothed", epochs: 1, change: recipe => recipe with { LabelSmoothing = 0.9f }).Train(), Is.EqualTo(ExitCodes.Success));
+        double Loss(string name) => RunFolder.Find(name)!.ReadMetrics().TrainLoss!.Value;
+        Assert.That(Loss("balanced"), Is.EqualTo(Loss("plain-loss")).Within(1e-4));
+        Assert.That(Loss("weighed"), Is.Not.EqualTo(Loss("plain-loss")).Within(1e-3));
+        Assert.That(Loss("smoothed"), Is.Not.EqualTo(Loss("plain-loss")).Within(1e-4));
+        Assert.That(
+            () => Session("few", epochs: 1, change: recipe => recipe with { ClassWeights = "1,2" }).Train(),
+            Throws.InstanceOf<UsageException>().With.Message.Contains("2 class weights").And.Message.Contains("10 classes"));
+    }
+
+    [Test]
     public void A_run_that_is_done_is_not_resumed()
     {
         Assert.That(Session("done", epochs: 2).Train(), Is.EqualTo(ExitCodes.Success));
@@ -260,6 +331,17 @@ public class TrainingSessionTests
         Assert.That(error, Does.Contain("nosuchdevice").And.Contain("cpu"));
     }
 
+    private static Dictionary<string, byte[]> Tensors(string path)
+    {
+        using var file = SafeTensors.Open(path);
+        return file.Names.ToDictionary(name => name, name =>
+        {
+            var bytes = new byte[file.Info(name).Bytes];
+            file.Read(name, bytes.AsSpan());
+            return bytes;
+        });
+    }
+
     private static byte[] Weights(string run)
     {
         using var file = SafeTensors.Open(RunFolder.Find(run)!.Weights);
@@ -302,7 +384,8 @@ public class TrainingSessionTests
     }
 
     private TrainingSession Session(
-        string? name, int epochs, bool resume = false, StringWriter? json = null, Func<Recipe, Recipe>? change = null)
+        string? name, int epochs, bool resume = false, StringWriter? json = null, Func<Recipe, Recipe>? change = null,
+        Func<RunConfiguration, RunConfiguration>? configure = null)
     {
         var model = ModelRegistry.Get("lenet300");
         var terminal = json is null
@@ -332,7 +415,7 @@ public class TrainingSessionTests
         };
         return new TrainingSession(terminal, _device, model, _data)
         {
-            Configuration = configuration,
+            Configuration = configure?.Invoke(configuration) ?? configuration,
             RunName = name,
             Resumed = resume ? RunFolder.Find(name!) : null,
             DataFolder = "data",
