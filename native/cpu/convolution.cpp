@@ -97,12 +97,20 @@ auto describe_backward_data(const CompileView& view, int op, Arithmetic arithmet
                                            request.output, request.geometry);
 }
 
-auto describe_backward_weight(const CompileView& view, int op, Arithmetic arithmetic) {
+// parts: of how many equal parts of the batch it is one.
+auto describe_backward_weight(const CompileView& view, int op, Arithmetic arithmetic,
+                              int64_t parts = 1) {
   const Operator& operation = view.op(op);
   const bool bias = operation.has_output(1);
-  const Request request = make_request(
-      view, operation.input(0), operation.output(0), bias ? operation.output(1) : -1,
-      operation.input(1), operation.attributes<dn_convolution_attributes>(), arithmetic);
+  Request request = make_request(view, operation.input(0), operation.output(0),
+                                 bias ? operation.output(1) : -1, operation.input(1),
+                                 operation.attributes<dn_convolution_attributes>(), arithmetic);
+  for (memory::desc* desc : {&request.input, &request.output}) {
+    memory::dims dims = desc->dims();
+    if (parts == 1) break;
+    dims[0] /= parts;
+    *desc = {dims, desc->data_type(), memory::format_tag::any};
+  }
   return onednn::convolution_backward_weight(device_of(view).engine(), request.input,
                                              request.weight, bias ? &request.bias : nullptr,
                                              request.output, request.geometry);
@@ -250,6 +258,129 @@ KernelPlan plan_backward_weight(const CompileView& view, int op, Arithmetic arit
                 {slot(x, desc.src_desc()), slot(dy, desc.diff_dst_desc())}, std::move(outputs));
 }
 
+// oneDNN's threads wait for each other many times in the gradient of a strided bfloat16 weight, and do so
+// spinning: where they have no processor each of their own it takes hundreds of times as long. There each
+// thread computes parts of the batch by itself, and these are added up in order.
+class SplitWeightGradient final : public Kernel {
+ public:
+  using Description = dnnl::convolution_backward_weights::primitive_desc;
+
+  SplitWeightGradient(CpuDevice& device, const Description& desc, int64_t parts, bool bias)
+      : threads_(device.threads()),
+        weights_((int64_t)desc.diff_weights_desc().get_size() / (int64_t)sizeof(float)),
+        biases_(bias ? desc.diff_bias_desc().dims()[0] : 0),
+        source_bytes_((int64_t)desc.src_desc().get_size()),
+        gradient_bytes_((int64_t)desc.diff_dst_desc().get_size()) {
+    primitive_ = dnnl::convolution_backward_weights(desc);
+    const auto empty = [&](const memory::desc& d) { return memory(d, device.engine(), nullptr); };
+    for (int64_t i = 0; i < parts; ++i) {
+      std::unordered_map<int, memory> arguments{
+          {DNNL_ARG_SRC, empty(desc.src_desc())},
+          {DNNL_ARG_DIFF_DST, empty(desc.diff_dst_desc())},
+          {DNNL_ARG_DIFF_WEIGHTS, empty(desc.diff_weights_desc())},
+          {DNNL_ARG_SCRATCHPAD, empty(desc.scratchpad_desc())}};
+      if (bias) arguments.emplace(DNNL_ARG_DIFF_BIAS, empty(desc.diff_bias_desc()));
+      parts_.push_back({dnnl::stream(device.engine()), std::move(arguments)});
+    }
+    weight_bytes_ = scratch_aligned(weights_ * (int64_t)sizeof(float));
+    bias_bytes_ = scratch_aligned(biases_ * (int64_t)sizeof(float));
+    part_bytes_ =
+        weight_bytes_ + bias_bytes_ + scratch_aligned((int64_t)desc.scratchpad_desc().get_size());
+  }
+
+  int64_t scratch_bytes() const { return part_bytes_ * (int64_t)parts_.size(); }
+
+  void run(const Arguments& a) override {
+    char* scratch = static_cast<char*>(a.scratch);
+    const int64_t count = (int64_t)parts_.size();
+    parallel(threads_, count, count << 20, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        char* own = scratch + i * part_bytes_;
+        Part& part = parts_[(size_t)i];
+        part.arguments.at(DNNL_ARG_SRC)
+            .set_data_handle(static_cast<char*>(a.inputs[0]) + i * source_bytes_);
+        part.arguments.at(DNNL_ARG_DIFF_DST)
+            .set_data_handle(static_cast<char*>(a.inputs[1]) + i * gradient_bytes_);
+        part.arguments.at(DNNL_ARG_DIFF_WEIGHTS).set_data_handle(own);
+        if (biases_) part.arguments.at(DNNL_ARG_DIFF_BIAS).set_data_handle(own + weight_bytes_);
+        part.arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(own + weight_bytes_ + bias_bytes_);
+        primitive_.execute(part.stream, part.arguments);
+      }
+    });
+    add_up(scratch, weights_, out(a, 0));
+    if (biases_) add_up(scratch + weight_bytes_, biases_, out(a, 1));
+  }
+
+ private:
+  struct Part {
+    dnnl::stream stream;
+    std::unordered_map<int, memory> arguments;
+  };
+
+  void add_up(const char* first, int64_t count, float* sum) const {
+    const int64_t parts = (int64_t)parts_.size();
+    parallel(threads_, count, count * parts, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        float total = 0;
+        for (int64_t part = 0; part < parts; ++part)
+          total += reinterpret_cast<const float*>(first + part * part_bytes_)[i];
+        sum[i] = total;
+      }
+    });
+  }
+
+  int threads_;
+  int64_t weights_, biases_, source_bytes_, gradient_bytes_;
+  int64_t weight_bytes_, bias_bytes_, part_bytes_;
+  dnnl::primitive primitive_;
+  std::vector<Part> parts_;
+};
+
+// Into how many parts a batch is cut, by the shapes alone; 1: not at all.
+int64_t parts_of(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const auto& attributes = operation.attributes<dn_convolution_attributes>();
+  const TensorDeclaration &x = view.tensor(operation.input(0)),
+                          &w = view.tensor(operation.output(0));
+  if (x.dtype != DN_DTYPE_BF16 || w.dtype != DN_DTYPE_F32) return 1;
+  bool strided = false;
+  for (int i = 0; i < attributes.spatial_rank; ++i)
+    strided = strided || (attributes.stride[i] > 1 && w.shape[2 + i] > 1);
+  if (!strided) return 1;
+  constexpr int64_t kFew = 4, kMany = 16, kSmall = 1 << 20;
+  const int64_t most = w.bytes() <= kSmall ? kMany : kFew;
+  for (int64_t parts = most; parts > 1; parts /= 2)
+    if (x.shape[0] % parts == 0) return parts;
+  return 1;
+}
+
+// Nothing where the parts would have other layouts than the whole.
+std::optional<KernelPlan> plan_split(const CompileView& view, int op) {
+  const Operator& operation = view.op(op);
+  const int64_t parts = parts_of(view, op);
+  if (parts == 1) return std::nullopt;
+  const ThreadScope scope(1);
+  const auto whole = describe_backward_weight(view, op, Arithmetic::Own);
+  const auto desc = describe_backward_weight(view, op, Arithmetic::Own, parts);
+  const auto same = [](const memory::desc& a, const memory::desc& b) {
+    const LayoutRef left = layout_of(a), right = layout_of(b);
+    return left && right && left->name() == right->name();
+  };
+  if (!same(whole.src_desc(), desc.src_desc()) ||
+      !same(whole.diff_dst_desc(), desc.diff_dst_desc()))
+    return std::nullopt;
+  const bool bias = operation.has_output(1);
+  auto kernel = std::make_unique<SplitWeightGradient>(device_of(view), desc, parts, bias);
+  KernelPlan plan;
+  plan.inputs = {slot(operation.input(0), whole.src_desc()),
+                 slot(operation.input(1), whole.diff_dst_desc())};
+  plan.outputs = {slot(operation.output(0), desc.diff_weights_desc())};
+  if (bias) plan.outputs.push_back(row_major_slot(operation.output(1)));
+  plan.scratch_bytes = kernel->scratch_bytes();
+  plan.kernel = std::move(kernel);
+  return plan;
+}
+
 KernelPlan plan_as(const CompileView& view, int op, Arithmetic arithmetic) {
   return onednn::checked("convolution", [&] {
     switch (view.op(op).attributes<dn_convolution_attributes>().direction) {
@@ -258,6 +389,8 @@ KernelPlan plan_as(const CompileView& view, int op, Arithmetic arithmetic) {
       case DN_BACKWARD_DATA:
         return plan_backward_data(view, op, arithmetic);
       default:
+        if (arithmetic == Arithmetic::Own)
+          if (auto split = plan_split(view, op)) return std::move(*split);
         return plan_backward_weight(view, op, arithmetic);
     }
   });

@@ -52,12 +52,12 @@ internal static class OperatorChecks
     }
 
     /// <summary>The device against the reference: results, gradients, overwritten inputs; and twice the same bits.</summary>
-    public static void OnDevice(OperatorCase test, Device device, bool optimize = true)
+    public static void OnDevice(OperatorCase test, Device device, bool optimize = true, Precision precision = Precision.Float32)
     {
         var reference = Build(test, device: null);
         var expected = Run(reference.Graph.Nodes, reference);
         var builder = Build(test, device);
-        using var program = Compile(builder, device, optimize);
+        using var program = builder.Graph.Compile(device, new CompileOptions { Optimize = optimize, Precision = precision });
         program.Run();
         var first = Contents(builder);
         foreach (var input in builder.Inputs) TensorNumbers.Write(input.Tensor!, input.Numbers);
@@ -70,7 +70,7 @@ internal static class OperatorChecks
                 ? reference.ReductionLength
                 : Math.Max(reference.ReductionLength, 4) * 4;
             if (name == "loss") length = Math.Max(length, expected["y"].Length);
-            Tolerance.Check($"{test}: {name}", numbers, expected[name], dtype, length, Math.Max(reference.Magnitude, name == "loss" ? Largest(expected["y"]) : 0));
+            Tolerance.Check($"{test}: {name}", numbers, expected[name], Rounded(dtype, precision), length, Math.Max(reference.Magnitude, name == "loss" ? Largest(expected["y"]) : 0));
             Assert.That(second[name].Numbers, Is.EqualTo(numbers), $"{test}: {name} of two runs");
             if (!reference.MayBeZero && numbers.Length >= 10 && reference.Results.Contains(name))
                 Assert.That(numbers.Count(n => n != 0), Is.AtLeast(numbers.Length / 10), $"{test}: {name} is mostly zeros and proves little");
@@ -150,8 +150,13 @@ internal static class OperatorChecks
         }
     }
 
-    private static CompiledProgram Compile(CaseBuilder builder, Device device, bool optimize) =>
-        builder.Graph.Compile(device, new CompileOptions { Optimize = optimize });
+    // As coarse as what went into it.
+    private static DType Rounded(DType dtype, Precision precision) => precision switch
+    {
+        Precision.BFloat16 when dtype == DType.Float32 => DType.BFloat16,
+        Precision.Float16 when dtype == DType.Float32 => DType.Float16,
+        _ => dtype,
+    };
 
     private static Dictionary<string, (DType DType, double[] Numbers)> Contents(CaseBuilder builder)
     {
