@@ -9,20 +9,21 @@ using DeepNative.Training;
 
 namespace DeepNative.Cli.Commands;
 
-/// <summary>Fetches data sets.</summary>
+/// <summary>Fetches data sets, and shows them.</summary>
 internal sealed class DataCommand : Command
 {
     /// <summary>Creates the command.</summary>
     /// <param name="output">Standard output.</param>
     /// <param name="error">Standard error.</param>
     public DataCommand(TextWriter output, TextWriter error)
-        : base("data", "Fetches data sets")
+        : base("data", "Fetches data sets, and draws what training sees of them")
     {
         var name = new Argument<string>("name") { Description = $"One of {string.Join(", ", Datasets.Names)}, or a folder, which is checked" };
         var folder = CommonOptions.DataFolder();
         var get = new Command("get", "Fetches a data set and checks it, unless it is there already") { name, folder };
         get.SetAction(parsed => Get(new Terminal(output, error), parsed.GetRequiredValue(name), parsed.GetValue(folder)));
         Subcommands.Add(get);
+        Subcommands.Add(new DataShowCommand(output, error));
     }
 
     /// <summary>What a data set is called in files: its name in lower case, or a folder's full path.</summary>

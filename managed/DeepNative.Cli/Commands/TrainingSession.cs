@@ -82,6 +82,7 @@ internal sealed class TrainingSession(
             AccumulationSteps = Recipe.Accumulate,
             Averaging = Recipe.CreateAveraging(),
             Normalization = statistics,
+            Augmentation = Recipe.Augmentation,
             Precision = Precisions.Of(Recipe.Precision, device, terminal),
             Workers = Workers,
             ModelName = model.Name,

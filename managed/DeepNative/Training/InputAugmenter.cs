@@ -12,6 +12,11 @@ internal sealed class InputAugmenter : IDisposable
     // Away from the parameters' streams, which count up, and those of random layers, which count down.
     private const uint KeyStream = 0x40000000;
 
+    // Masks with weights: a label is a byte, the last of them stands for outside.
+    private const int OutsideLabel = 255;
+    private const float LabelStep = 256f;
+    private const float WeightSteps = 65535f;
+
     private readonly Augmentation _augmentation;
     private readonly float[]? _parts;
 
@@ -59,29 +64,53 @@ internal sealed class InputAugmenter : IDisposable
                 + "extents only masks of class indices, (H, W), move with them.", nameof(data));
         }
 
-        if (data.WeightShape is { Rank: > 0 } weights)
+        if (data.WeightShape is { Rank: > 0 } weights && weights != data.TargetShape)
         {
             throw new ArgumentException(
-                $"{data.Name}: weights of {weights} would not move with the pixels ({_augmentation}); leave them out, or what moves pixels.",
+                $"{data.Name}: weights of {weights} would not move with the pixels ({_augmentation}); only those of a mask's shape do.",
                 nameof(data));
+        }
+
+        if (data.WeightShape is { Rank: > 0 } && data.MaxLabel >= OutsideLabel)
+        {
+            throw new ArgumentException(
+                $"{data.Name}: label {data.MaxLabel} of masks with weights, expected less than {OutsideLabel} ({_augmentation}).", nameof(data));
         }
     }
 
-    /// <summary>Bytes as the model's input, varied, and targets to match.</summary>
+    /// <summary>Bytes as the model's input, varied, and what belongs to them.</summary>
     /// <param name="raw">(N, C, H, W), UInt8.</param>
     /// <param name="target">Of the batch.</param>
+    /// <param name="weight">Of the targets; null: they have none.</param>
     /// <param name="normalization">As <see cref="InputSpec"/> says.</param>
     /// <param name="outside">The class outside of masks.</param>
-    public (Value Input, Value Target) Decode(Value raw, Value target, Normalization? normalization, int outside)
+    public (Value Input, Value Target, Value? Weight) Decode(Value raw, Value target, Value? weight, Normalization? normalization, int outside)
     {
         var channels = (int)raw.Shape[1];
         var (mean, scale) = (new float[channels], new float[channels]);
         for (var channel = 0; channel < channels; channel++)
             (mean[channel], scale[channel]) = InputNormalizer.Raw(normalization, channel, InputNormalizer.ByteUnit);
         var state = raw.Graph.Bind(State, "augmentation");
-        if (IsMask(raw.Shape.From(1), target.Shape.From(1), target.DType))
-            return ImageDecode.ApplyWithMasks(raw, target, mean, scale, _augmentation, state, outside);
-        return (ImageDecode.Apply(raw, mean, scale, _augmentation, state), target);
+        if (!IsMask(raw.Shape.From(1), target.Shape.From(1), target.DType))
+            return (ImageDecode.Apply(raw, mean, scale, _augmentation, state), target, weight);
+        Value input;
+        if (weight is null || weight.Shape != target.Shape)
+        {
+            (input, target) = ImageDecode.ApplyWithMasks(raw, target, mean, scale, _augmentation, state, outside);
+            return (input, target, weight);
+        }
+
+        // One mask of both, so that both move alike: the weight, of 65535 steps up to the batch's largest, times 256,
+        // plus the label. Float32, in which expressions are computed, holds it exactly.
+        var most = Reduce.Max(weight);
+        var steps = Pointwise.Floor(weight / Pointwise.Maximum(most, raw.Graph.Constant(1e-30f)) * WeightSteps + 0.5f);
+        var packed = Pointwise.Cast(steps * LabelStep + Pointwise.Cast(target, DType.Float32), DType.Int32);
+        (input, packed) = ImageDecode.ApplyWithMasks(raw, packed, mean, scale, _augmentation, state, OutsideLabel);
+        var numbers = Pointwise.Cast(packed, DType.Float32);
+        steps = Pointwise.Floor(numbers / LabelStep);
+        var label = numbers - steps * LabelStep;
+        label = Pointwise.Select(Pointwise.Equal(label, raw.Graph.Constant(OutsideLabel)), raw.Graph.Constant(outside), label);
+        return (input, Pointwise.Cast(label, DType.Int32), steps * (1f / WeightSteps) * most);
     }
 
     /// <summary>A batch mixed with itself; null: it is not to be.</summary>

@@ -264,9 +264,15 @@ internal sealed class ModelPrograms : IDisposable
             var augmenter = key.IsTraining ? owner._augmenter : null;
             Value input;
             if (augmenter is { Decodes: true })
-                using (_graph.Scope("data")) (input, target) = augmenter.Decode(raw, target, owner.Input.Normalization, owner._loss.IgnoreIndex ?? 0);
+            {
+                using var scope = _graph.Scope("data");
+                (input, target, Weight) = augmenter.Decode(raw, target, Weight, owner.Input.Normalization, owner._loss.IgnoreIndex ?? 0);
+            }
             else
+            {
                 input = owner._normalizer.Forward(raw);
+            }
+
             if (target.DType == DType.UInt8) target = Pointwise.Cast(target, DType.Int32);
             using (_graph.Scope("data")) Mixture = augmenter?.Mix(input);
             return (_graph, owner._model.Forward(Mixture?.Input ?? input), target);

@@ -43,8 +43,8 @@ public sealed record TrainerOptions
 
     /// <summary>
     /// How training pictures vary: bytes, (C, H, W) of 1 to 4 channels, with class indices or with masks, (H, W), which take
-    /// part in what moves pixels; outside of these is the loss's <see cref="Losses.Loss.IgnoreIndex"/>, or class 0. Done on
-    /// the device; its random state is a part of checkpoints. Evaluation and prediction see whole pictures as they are.
+    /// part in what moves pixels, with weights of their shape (to 1 / 65535 of the largest, 0 outside); outside of masks is
+    /// the loss's <see cref="Losses.Loss.IgnoreIndex"/>, or class 0. Done on the device; its random state is a part of checkpoints. Evaluation and prediction see whole pictures as they are.
     /// Mixup takes any inputs. Random resized crops are the data's affair. Null: not at all.
     /// </summary>
     public Augmentation? Augmentation { get; init; }

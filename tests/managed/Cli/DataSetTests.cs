@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DeepNative.Cli;
+using DeepNative.Data;
 
 namespace DeepNative.Tests.Cli;
 
@@ -44,6 +45,39 @@ public sealed class DataSetTests
         var (code, output, error) = CommandLineTests.Run("data", "get", "shapes-heatmap");
         Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
         Assert.That(output, Does.Contain("shapes-heatmap: 4000 images of (3, 64, 64) in 4 classes").And.Contain("test: 1000"));
+    }
+
+    [Test]
+    public void Data_show_draws_pictures_as_training_sees_them()
+    {
+        var (code, output, error) = CommandLineTests.Run(
+            "data", "show", "shapes", "--recipe", "resnet9-cifar", "--rows", "2", "--columns", "3", "--out", "a.png");
+        Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
+        Assert.That(output, Does.Contain("a.png: 2 pictures of shapes").And.Contain("padding 4, reflect, flip 0.5, cutout 8"));
+        var drawn = PictureDecoder.Decode(File.ReadAllBytes("a.png"), 3);
+        Assert.That((drawn.Width, drawn.Height), Is.EqualTo((3 * 64 + 2 * 2, 2 * 64 + 2)));
+        var first = new byte[3 * 64 * 64];
+        Datasets.Open("shapes", new DataOptions()).Train.Gather([0], first, new byte[sizeof(int)]);
+        var columns = new[] { Column(0), Column(1), Column(2) };
+        Assert.That(columns[0], Is.EqualTo(first));
+        Assert.That(columns[1], Is.Not.EqualTo(columns[0]));
+        Assert.That(columns[2], Is.Not.EqualTo(columns[1]));
+
+        CommandLineTests.Run("data", "show", "shapes", "--recipe", "resnet9-cifar", "--rows", "2", "--columns", "3", "--out", "b.png");
+        Assert.That(File.ReadAllBytes("b.png"), Is.EqualTo(File.ReadAllBytes("a.png")));
+        (code, _, error) = CommandLineTests.Run("data", "show", "shapes", "--recipe", "no-such");
+        Assert.That(code, Is.EqualTo(ExitCodes.Usage));
+        Assert.That(error, Does.Contain("no recipe 'no-such'"));
+
+        // The first picture of a column.
+        byte[] Column(int column)
+        {
+            var bytes = new List<byte>();
+            for (var c = 0; c < 3; c++)
+                for (var y = 0; y < 64; y++)
+                    bytes.AddRange(drawn.Planes.AsSpan((c * drawn.Height + y) * drawn.Width + column * 66, 64));
+            return [.. bytes];
+        }
     }
 
     [Test]

@@ -119,6 +119,48 @@ internal sealed class AugmentedTrainingTests(string name)
     }
 
     [Test]
+    public void Weights_move_with_their_masks()
+    {
+        // What is white weighs 5, what is black 0.25, and what is outside nothing.
+        Shape pixels = [2, 6, 7];
+        var random = new Philox(9);
+        var labels = new byte[pixels.Count];
+        var images = new byte[pixels.Count];
+        var weights = new float[pixels.Count];
+        for (var i = 0; i < labels.Length; i++)
+        {
+            labels[i] = (byte)random.NextBelow(2);
+            (images[i], weights[i]) = labels[i] == 1 ? ((byte)255, 5f) : ((byte)0, 0.25f);
+        }
+
+        using var augmenter = new InputAugmenter(_device, new Augmentation { Padding = 2, Flip = 0.5f, WindowHeight = 8, WindowWidth = 8 }, seed: 5);
+        using var image = new Tensor(_device, DType.UInt8, [2, 1, 6, 7]);
+        image.Write<byte>(images);
+        using var mask = new Tensor(_device, DType.UInt8, pixels);
+        mask.Write<byte>(labels);
+        using var weight = new Tensor(_device, DType.Float32, pixels);
+        weight.Write<float>(weights);
+        using var x = new Tensor(_device, DType.Float32, [2, 1, 8, 8]);
+        using var y = new Tensor(_device, DType.Int32, [2, 8, 8]);
+        using var w = new Tensor(_device, DType.Float32, [2, 8, 8]);
+        var graph = new Graph(training: true);
+        var (input, target, moved) = augmenter.Decode(graph.Bind(image, "image"), graph.Bind(mask, "mask"), graph.Bind(weight, "weight"), null, outside: -3);
+        graph.Store(input, x);
+        graph.Store(target, y);
+        graph.Store(moved!, w);
+        using var program = graph.Compile(_device);
+        program.Run();
+        var (inputs, targets, found) = (x.ToArray<float>(), y.ToArray<int>(), w.ToArray<float>());
+        for (var i = 0; i < targets.Length; i++)
+        {
+            Assert.That(inputs[i], Is.EqualTo(targets[i] == 1 ? 1f : 0f), $"{i}");
+            Assert.That(found[i], Is.EqualTo(targets[i] == 1 ? 5f : targets[i] == 0 ? 0.25f : 0f).Within(5f / 65535), $"{i}");
+        }
+
+        Assert.That(targets, Does.Contain(-3).And.Contain(0).And.Contain(1));
+    }
+
+    [Test]
     public void A_mixture_is_of_neighbours_and_of_their_losses()
     {
         const double Alpha = 0.4;

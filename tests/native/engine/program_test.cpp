@@ -443,5 +443,22 @@ TEST(Program, ImageDecodeRefusesWhatDoesNotFit) {
   EXPECT_FAILS(with([](auto& c) { c.flip_probability = 0.5f; }), DN_INVALID_ARGUMENT, "no state");
   EXPECT_FAILS(with([](auto& c) { c.flip_probability = NAN; }), DN_INVALID_ARGUMENT, "0 to 1");
   EXPECT_FAILS(with([](auto& c) { c.scale[2] = INFINITY; }), DN_INVALID_ARGUMENT, "channel 2");
+  EXPECT_FAILS(with([](auto& c) { c.rotation = 0.6f; }), DN_INVALID_ARGUMENT, "rotation is 0.6");
+  EXPECT_FAILS(with([](auto& c) { c.shift = 0.1f; }), DN_INVALID_ARGUMENT, "no state");
+  EXPECT_FAILS(with([](auto& c) { c.cutout = 2; }), DN_INVALID_ARGUMENT, "no state");
+  EXPECT_FAILS(with([](auto& c) { c.elastic = 1; }), DN_INVALID_ARGUMENT, "elastic_pitch is 0");
+  EXPECT_FAILS(with([](auto& c) { c.elastic = 1, c.elastic_pitch = 1e-6f; }), DN_INVALID_ARGUMENT,
+               "at most 1024");
+  EXPECT_FAILS(with([](auto& c) { c.lighting[4] = NAN; }), DN_INVALID_ARGUMENT, "lighting");
   EXPECT_OK(decode(a, {x, random}, {y, random}));
+
+  auto labels = make_tensor(device.get(), {2, 8, 6}, {}, DN_DTYPE_U8);
+  const int masks = program.bind(labels);
+  const int windows = program.transient({2, 8, 6}, DN_DTYPE_I32);
+  EXPECT_FAILS(decode(a, {x, -1, y}, {y, windows}), DN_SHAPE_MISMATCH, "masks is float32");
+  EXPECT_FAILS(decode(a, {x, -1, program.transient({2, 8, 5}, DN_DTYPE_U8)}, {y, windows}),
+               DN_SHAPE_MISMATCH, "(2, 8, 6)");
+  EXPECT_FAILS(decode(a, {x, -1, masks}, {y, masks}), DN_SHAPE_MISMATCH, "mask windows");
+  EXPECT_FAILS(decode(a, {x, random, masks}, {y, windows}), DN_INVALID_ARGUMENT, "output 2");
+  EXPECT_OK(decode(a, {x, random, masks}, {program.transient({2, 3, 8, 6}), windows, random}));
 }
