@@ -11,6 +11,9 @@ public sealed class PictureFileTests
 {
     private string _folder = "";
 
+    [OneTimeSetUp]
+    public void RequireLibrary() => PictureLibrary.Require();
+
     [SetUp]
     public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("dn-picture-").FullName;
 

@@ -251,6 +251,7 @@ public class TrainingSessionTests
     [Test]
     public void Predict_shows_classes_and_their_probabilities()
     {
+        PictureLibrary.Require();
         Assert.That(Session("predict", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
         File.WriteAllBytes("flat.png", PictureEncoder.Png(new Picture(30, 30, 1, new byte[900])));
         var item = Path.Combine("data", "synthetic", "t10k-images-idx3-ubyte:3");
@@ -265,6 +266,7 @@ public class TrainingSessionTests
     [Test]
     public void Damaged_files_are_named()
     {
+        PictureLibrary.Require();
         Assert.That(Session("damaged", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
         var run = RunFolder.Find("damaged")!;
         File.WriteAllBytes(run.Weights, File.ReadAllBytes(run.Weights)[..100]);

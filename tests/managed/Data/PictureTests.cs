@@ -12,6 +12,9 @@ public sealed class PictureTests
 {
     private static readonly byte[] _planes = [.. Enumerable.Range(0, 3 * 4 * 5).Select(i => (byte)(i * 37))];
 
+    [OneTimeSetUp]
+    public void RequireLibrary() => PictureLibrary.Require();
+
     [Test]
     public void A_written_PNG_reads_back([Values(1, 3)] int channels)
     {

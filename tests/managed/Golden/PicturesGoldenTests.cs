@@ -1,5 +1,6 @@
 using System.Drawing;
 using DeepNative.Data;
+using DeepNative.Tests.Data;
 
 namespace DeepNative.Tests.Golden;
 
@@ -13,6 +14,9 @@ internal sealed class PicturesGoldenTests
 
     // Chroma of a picture that libjpeg shrank is interpolated elsewhere.
     private const int Shrunk = 3;
+
+    [OneTimeSetUp]
+    public void RequireLibrary() => PictureLibrary.Require();
 
     [Test]
     public void Whole_pictures_are_Pillows([ValueSource(nameof(Cases))] GoldenCase test)

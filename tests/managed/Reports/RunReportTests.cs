@@ -6,6 +6,7 @@ using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Recipes;
 using DeepNative.Tests.Cli;
+using DeepNative.Tests.Data;
 using DeepNative.Training;
 
 namespace DeepNative.Tests.Reports;
@@ -81,6 +82,7 @@ public class RunReportTests
     [Test]
     public void A_review_counts_what_is_confused_and_puts_the_surest_mistakes_first()
     {
+        PictureLibrary.Require();
         var review = Review(["a", "b", "c"]);
         // Example i is of class i % 3 and always taken for class 0, the surer the larger its pixel.
         Assert.That(review.Confusion.Cast<long>(), Is.EqualTo(new long[] { 4, 0, 0, 4, 0, 0, 4, 0, 0 }));
@@ -94,6 +96,7 @@ public class RunReportTests
     [Test]
     public void A_segmentation_is_measured_by_intersection_over_union()
     {
+        PictureLibrary.Require();
         var review = TestReview.Of(
             inputs =>
             {
@@ -141,6 +144,7 @@ public class RunReportTests
     [TestCase(3)]
     public void A_written_picture_reads_back(int channels)
     {
+        PictureLibrary.Require();
         var planes = new byte[channels * 5 * 7];
         for (var i = 0; i < planes.Length; i++) planes[i] = (byte)(i * 37);
         var picture = PictureDecoder.Decode(PngWriter.FromPlanes(7, 5, channels, planes));
