@@ -44,6 +44,7 @@ internal sealed class ParameterCountTests
         yield return Case("bn-nin", Nin() + 3 * 96 + 3 * 256 + 3 * 384 + 2 * 1024);
         yield return Case("nin-cifar", 966_986);
         yield return Case("googlenet", 6_998_552);
+        yield return Case("bn-inception", BnInception());
         yield return Case("inception-v3", 23_834_568);
 
         yield return Case("resnet18", 11_689_512);
@@ -86,6 +87,21 @@ internal sealed class ParameterCountTests
         static long SmallResNet(int n) =>
             16 * 27 + 32 + 2 * n * (16 * 144 + 32) + (16 * 32 * 9 + 64 + (2 * n - 1) * (32 * 288 + 64))
             + (32 * 64 * 9 + 128 + (2 * n - 1) * (64 * 576 + 128)) + 650;
+
+        // The columns of the paper's figure 5 behind the inputs of each module.
+        static long BnInception()
+        {
+            int[][] modules =
+            [
+                [192, 64, 64, 64, 64, 96, 32], [256, 64, 64, 96, 64, 96, 64], [320, 0, 128, 160, 64, 96, 0], [576, 224, 64, 96, 96, 128, 128],
+                [576, 192, 96, 128, 96, 128, 128], [576, 160, 128, 160, 128, 160, 96], [576, 96, 128, 192, 160, 192, 96], [576, 0, 128, 192, 192, 256, 0],
+                [1024, 352, 192, 320, 160, 224, 128], [1024, 352, 192, 320, 192, 224, 128],
+            ];
+            return Window(3, 64, 7) + Window(64, 64, 1) + Window(64, 192, 3) + 1025 * 1000
+                + modules.Sum(m => Window(m[0], m[1], 1) + Window(m[0], m[2], 1) + Window(m[2], m[3], 3) + Window(m[0], m[4], 1) + Window(m[4], m[5], 3) + Window(m[5], m[5], 3) + Window(m[0], m[6], 1));
+        }
+
+        static long Window(long inputs, long outputs, long size) => inputs * outputs * size * size + 2 * outputs;
 
         static long NineLayers(int w) => 27 * w + 2 * w + Conv(w, 2 * w) + 2 * Conv(2 * w, 2 * w) + Conv(2 * w, 4 * w) + Conv(4 * w, 8 * w) + 2 * Conv(8 * w, 8 * w) + 80 * w;
 
