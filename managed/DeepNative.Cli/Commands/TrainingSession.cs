@@ -125,7 +125,7 @@ internal sealed class TrainingSession(
         if (WritesReport) RunReport.Write(run, fit.Completed ? Review(trainer, data) : null);
         terminal.Line(Summary(fit, metrics));
         terminal.Line(fit.Completed
-            ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, metrics.json, metrics.jsonl, config.json{(WritesReport ? ", report.html" : "")}"
+            ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, {(validation is null ? "" : "best.safetensors, ")}metrics.json, metrics.jsonl, config.json{(WritesReport ? ", report.html" : "")}"
             : $"interrupted; {run.Checkpoint} holds the state. To go on: ./deepnative train --resume --name {run.Name}");
         terminal.Write(Measure(fit, metrics));
         return fit.Completed ? ExitCodes.Success : ExitCodes.Interrupted;

@@ -41,6 +41,8 @@ internal sealed class TransferOptions
     {
         var (from, classes, rate) = (parsed.GetValue(_from), parsed.GetValue(_classes), parsed.GetValue(_headRate));
         if (from is null && classes is not null) throw new UsageException("--replace-head needs --from: the weights whose head is replaced");
+        if (classes is not null && model.HeadParameters().Count == 0)
+            throw new UsageException($"--replace-head: {model.Name} tells classes apart by nothing that is trained");
         if (from is not null) from = FileOf(from);
         var patterns = parsed.GetValue(_frozen) ?? [];
         var groups = new List<RecipeGroup>();

@@ -30,7 +30,7 @@ public sealed record ModelEntry(string Name, Func<Shape, int, Layer> Factory, Sh
 
     /// <summary>The parameters that depend on the number of classes: the head, and side heads, which transfer learning makes anew.</summary>
     /// <param name="options">Null: as the model's authors had it.</param>
-    /// <returns>Their full names, in the order of the model's parameters.</returns>
+    /// <returns>Their full names, in the order of the model's parameters; none where classes are told apart by fixed codes.</returns>
     /// <exception cref="ArgumentException">The model cannot be made for such data, or for another number of classes.</exception>
     public IReadOnlyList<string> HeadParameters(ModelOptions? options = null)
     {
