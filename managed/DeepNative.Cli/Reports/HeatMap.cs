@@ -11,6 +11,7 @@ internal static class HeatMap
     /// <summary>Up to so many classes there is a picture.</summary>
     public const int MostClasses = 128;
 
+    private const int FewClasses = 6;
     private const double LongestName = 110;
     private const double SmallText = 10;
 
@@ -25,7 +26,8 @@ internal static class HeatMap
         var count = names.Count;
         if (counts.GetLength(0) != count || counts.GetLength(1) != count)
             throw new ArgumentException($"{counts.GetLength(0)} x {counts.GetLength(1)} counts for {count} names.", nameof(counts));
-        var cell = Math.Clamp(560.0 / Math.Max(1, count), 6, 44);
+        // Counts of pixels are long.
+        var cell = Math.Clamp(560.0 / Math.Max(1, count), 6, count <= FewClasses ? 76 : 44);
         var every = (int)Math.Ceiling(12 / cell);
         var shown = Array.ConvertAll([.. names], name => SvgWriter.Fit(name, LongestName, SmallText));
         var room = shown.Length == 0 ? 0 : shown.Max(name => SvgWriter.Width(name, SmallText));

@@ -24,7 +24,7 @@ internal static class RunReport
         + "th,td{padding:3px 12px 3px 0;text-align:left;vertical-align:top}th{font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
         + "tr+tr td{border-top:1px solid #d8dee4}figure{margin:0;width:112px}figure img{width:112px;height:112px;object-fit:contain;background:#8888;image-rendering:pixelated}"
         + "figcaption{font-size:12px;line-height:1.3;overflow-wrap:anywhere}.wrong{color:#cf222e}.filters{image-rendering:pixelated;max-width:100%}"
-        + ".mask figure,.mask figure img{width:240px;height:auto}.scroll{overflow-x:auto}"
+        + ".mask{margin-bottom:14px}.mask figure,.mask figure img{width:240px;height:auto}.scroll{overflow-x:auto}"
         + "@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#14181d}.muted{color:#9aa4af}.tile,tr+tr td{border-color:#343b44}.wrong{color:#ff7b72}}";
 
     /// <summary>Writes the report, atomically.</summary>
@@ -95,7 +95,10 @@ internal static class RunReport
         Add("Loss", "loss", fall: true, ("train_loss", "training"), ("validation_loss", "validation"));
         Add("Error", "wrong predictions, %", fall: true, ("train_error", "training"), ("validation_error", "validation"), ("validation_top5_error", "validation, top 5"));
         Add("Intersection over union", "IoU, %", fall: false, ("validation_mean_iou", "validation"));
-        Add("Learning rate", "learning rate", fall: false, ("learning_rate", "learning rate"));
+        if (history.StepPoints("learning_rate") is { Count: > 1 } rates)
+            Draw(new Chart { Title = "Learning rate", X = new Axis("step"), Y = new Axis("learning rate") { FromZero = true }, Series = [new ChartSeries("learning rate", rates)] });
+        else
+            Add("Learning rate", "learning rate", fall: false, ("learning_rate", "learning rate"));
         Add("Speed", "images/s", fall: false, ("images_per_second", "images/s"));
         var steps = history.StepPoints("train_loss");
         if (steps.Count > 1)
