@@ -38,8 +38,9 @@ static inline int32_t elastic_nodes(int64_t extent, float pitch) {
 }
 
 // Of attributes that the operator's rule let through; random: there is a state.
-static inline Settings settings_of(const dn_image_decode_attributes& a, bool random, int32_t channels,
-                            int32_t height, int32_t width, int32_t out_height, int32_t out_width) {
+static inline Settings settings_of(const dn_image_decode_attributes& a, bool random,
+                                   int32_t channels, int32_t height, int32_t width,
+                                   int32_t out_height, int32_t out_width) {
   Settings s{a, channels, height, width, out_height, out_width, 0, 0, 0, 0};
   if (!random) return s;
   if (a.elastic > 0) {
