@@ -208,6 +208,17 @@ public class TrainingSessionTests
     }
 
     [Test]
+    public void The_recipes_augmentation_is_done()
+    {
+        static Recipe Vary(Recipe recipe) => recipe with { Augmentation = new Augmentation { Padding = 2, Flip = 0.5f } };
+        Assert.That(Session("unvaried", epochs: 1).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("varied", epochs: 1, change: Vary).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Session("varied-again", epochs: 1, change: Vary).Train(), Is.EqualTo(ExitCodes.Success));
+        Assert.That(Weights("varied"), Is.Not.EqualTo(Weights("unvaried")));
+        Assert.That(Weights("varied-again"), Is.EqualTo(Weights("varied")));
+    }
+
+    [Test]
     public void A_run_that_is_done_is_not_resumed()
     {
         Assert.That(Session("done", epochs: 2).Train(), Is.EqualTo(ExitCodes.Success));
