@@ -85,7 +85,6 @@ internal sealed class TrainingSession(
             Augmentation = Recipe.Augmentation,
             Precision = Precisions.Of(Recipe.Precision, device, terminal),
             Workers = Workers,
-            Augmentation = Recipe.Augmentation,
             ModelName = model.Name,
             ModelOptions = options,
         });
