@@ -58,7 +58,7 @@ internal static class HeatMap
                 if (count > MostNumbers) continue;
                 var text = value.ToString(CultureInfo.InvariantCulture);
                 var size = Math.Min(11, 11 * (cell - 4) / Math.Max(1, SvgWriter.Width(text, 11)));
-                svg.Text(x + cell / 2, y + cell / 2 + size / 3, text, "middle", part > 0.5 ? "strong" : "", size: Math.Max(5, size));
+                svg.Text(x + cell / 2, y + cell / 2 + size / 3, text, "middle", part > 0.6 ? "strong" : "", size: Math.Max(5, size));
             }
         }
 

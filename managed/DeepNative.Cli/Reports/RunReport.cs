@@ -114,7 +114,9 @@ internal static class RunReport
             var series = lines.Select(line => new ChartSeries(line.Shown, history.Points(line.Name, percent: label.EndsWith('%')))).Where(line => line.Points.Count > 0).ToArray();
             if (series.Length == 0) return;
             var y = fall ? Scale([.. series.SelectMany(line => line.Points)], label) : new Axis(label) { FromZero = true };
-            Draw(new Chart { Title = title, X = new Axis("epoch") { Whole = true }, Y = y, Series = series });
+            // One line has no legend.
+            var name = series.Length == 1 && lines.Length > 1 ? $"{title}, {series[0].Name}" : title;
+            Draw(new Chart { Title = name, X = new Axis("epoch") { Whole = true }, Y = y, Series = series });
         }
 
         void Draw(Chart chart)
