@@ -142,7 +142,7 @@ internal sealed class BenchCommand : Command
             terminal, device, nets, [.. batches.Distinct().Order()], parsed.GetValue(_repeats) ?? DefaultRepeats,
             parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed, compile, interruption.Token);
         table.Print(terminal);
-        var title = $"{device.Info.Name} ({device.Info.Description})";
+        var title = $"{device.Info.Name} ({device.Info.Description}), {parsed.GetValue(_precision) ?? Precisions.Float32}";
         if (files[0] is { } csv) File.WriteAllText(csv, table.ToCsv(title));
         if (files[1] is { } svg) File.WriteAllText(svg, table.ToSvg(title));
         return interruption.Token.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Success;
