@@ -52,6 +52,8 @@ internal static class App
         yield return new TrainCommand(output, error);
         yield return new EvalCommand(output, error);
         yield return new PredictCommand(output, error);
+        yield return new CamCommand(output, error);
+        yield return new SegmentCommand(output, error);
         yield return new InspectCommand(output, error);
         yield return new ReportCommand(output, error);
         yield return new PlotCommand(output, error);

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Globalization;
+using DeepNative.Cli.Output;
+using DeepNative.Cli.Runs;
+using DeepNative.Data;
+using DeepNative.Layers;
+using DeepNative.Losses;
+using DeepNative.Training;
+
+namespace DeepNative.Cli.Commands;
+
+/// <summary>Shows by class activation maps where in pictures a classifier sees a class.</summary>
+internal sealed class CamCommand : LookCommand
+{
+    private readonly Option<int?> _class = CommonOptions.Number<int>("--class", "The class, by its number from 0. Default: the likeliest", zero: true);
+
+    /// <summary>Creates the command.</summary>
+    public CamCommand(TextWriter output, TextWriter error)
+        : base("cam", "Shows where in pictures a classifier sees its class", output, error) => Options.Add(_class);
+
+    /// <inheritdoc/>
+    protected override IDisposable Open(TrainedModel trained, Device device, ParseResult parsed, out Func<string, (Picture Picture, string Text)> look)
+    {
+        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        var asked = parsed.GetValue(_class);
+        var maps = Predictor.Open(trained.Path, device, ClassActivationMap.Of(trained.Model.Create(trained.Options), shape), new SquaredError());
+        var classes = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options));
+        var (channels, height, width) = ((int)shape[0], (int)shape[1], (int)shape[2]);
+        look = file =>
+        {
+            var picture = Read(file, channels, height, width);
+            var prediction = classes.Predict(picture.Planes);
+            var label = asked ?? prediction.Class(0);
+            if (label >= prediction[0].Length) throw new UsageException($"--class {label}: the model has classes 0 to {prediction[0].Length - 1}");
+            var map = maps.Predict(picture.Planes);
+            var (rows, columns) = ((int)map.Shape[2], (int)map.Shape[3]);
+            var heat = ClassActivationMap.Spread(map[0].Slice(label * rows * columns, rows * columns), columns, height, width);
+            var (peak, _) = Localization.Peak(heat, width);
+            var box = Localization.BoxAround(heat, width);
+            var name = label < trained.ClassNames.Count ? trained.ClassNames[label] : label.ToString(CultureInfo.InvariantCulture);
+            return (PictureOverlay.Beside(picture, PictureOverlay.Heat(picture, heat)), string.Create(
+                CultureInfo.InvariantCulture, $"{name} {prediction[0][label]:P1}, strongest at {peak.X},{peak.Y}, box {box.Left},{box.Top} to {box.Right},{box.Bottom}"));
+        };
+        return new Both(maps, classes);
+    }
+
+    private sealed class Both(IDisposable first, IDisposable second) : IDisposable
+    {
+        public void Dispose()
+        {
+            first.Dispose();
+            second.Dispose();
+        }
+    }
+}
