@@ -16,7 +16,7 @@ internal sealed class CamCommand : LookCommand
 
     /// <summary>Creates the command.</summary>
     public CamCommand(TextWriter output, TextWriter error)
-        : base("cam", "Shows where in pictures a classifier sees its class", output, error) => Options.Add(_class);
+        : base("cam", "Shows where in pictures a classifier sees its class; without a picture, measures how well that fits drawn shapes", ArgumentArity.ZeroOrMore, output, error) => Options.Add(_class);
 
     /// <inheritdoc/>
     protected override IDisposable Open(TrainedModel trained, Device device, ParseResult parsed, out Func<string, (Picture Picture, string Text)> look)
@@ -42,6 +42,36 @@ internal sealed class CamCommand : LookCommand
                 CultureInfo.InvariantCulture, $"{name} {prediction[0][label]:P1}, strongest at {peak.X},{peak.Y}, box {box.Left},{box.Top} to {box.Right},{box.Bottom}"));
         };
         return new Both(maps, classes);
+    }
+
+    /// <inheritdoc/>
+    protected override void Measure(Terminal terminal, TrainedModel trained, Device device)
+    {
+        const int count = 1000;
+        const double least = 0.5;
+        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        if (!string.Equals(trained.Data, "shapes", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"which pictures? Only drawn shapes have boxes to measure with, and {trained.Model.Name} was trained on {trained.Data}");
+
+        // The test set, with its boxes.
+        var drawn = new ShapesDataset(new ShapesOptions { Size = (int)shape[1], Channels = (int)shape[0], Count = count, Seed = 2 });
+        var pictures = drawn.ToImages();
+        using var maps = Predictor.Open(trained.Path, device, ClassActivationMap.Of(trained.Model.Create(trained.Options), shape), new SquaredError());
+        var (height, width, length) = ((int)shape[1], (int)shape[2], (int)shape.Count);
+        var (pointing, fitting, middle) = (0, 0, 0);
+        foreach (var drawnObject in drawn.Objects)
+        {
+            var map = maps.Predict(pictures.Images.Span.Slice(drawnObject.Picture * length, length));
+            var cells = (int)(map.Shape[2] * map.Shape[3]);
+            var heat = ClassActivationMap.Spread(map[0].Slice(drawnObject.Class * cells, cells), (int)map.Shape[3], height, width);
+            if (drawnObject.Box.Contains(Localization.Peak(heat, width).Place)) pointing++;
+            if (Localization.IntersectionOverUnion(Localization.BoxAround(heat, width), drawnObject.Box) >= least) fitting++;
+            if (drawnObject.Box.Contains(width / 2, height / 2)) middle++;
+        }
+
+        terminal.Line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(double)pointing / count:P1} of {count} test pictures: the map's peak lies in the object's box (the picture's middle: {(double)middle / count:P1}); {(double)fitting / count:P1}: the map's box has an intersection over union of at least {least}"));
     }
 
     private sealed class Both(IDisposable first, IDisposable second) : IDisposable

@@ -48,6 +48,9 @@ internal sealed class EvalCommand : Command
         var result = trainer.Evaluate(data.Test);
         terminal.Line($"test {result}, {Units.Count(result.Count)} images in {Units.Time(result.Seconds)}");
         foreach (var line in EvaluationText.Lines(result, data.ClassNames)) terminal.Line(line);
+        if (data.Test.TargetType == DType.Int32 && data.Test.TargetShape.Rank == 2 && result.Confusion is { } confusion) Compare(terminal, confusion.Classes, data);
+        if (data.Test.TargetType == DType.Float32 && data.Test.TargetShape.Rank == 3)
+            terminal.Line(KeypointScore.Of(data.Test, input => trainer.Predict(input)).ToString());
         terminal.Write(new Measurement
         {
             Command = Name,
@@ -62,5 +65,23 @@ internal sealed class EvalCommand : Command
             PeakBytes = device.Memory.PeakBytes,
         });
         return ExitCodes.Success;
+    }
+
+    // What a segmentation is to be compared with: what needs no net.
+    private static void Compare(Terminal terminal, int classes, ExampleSplits data)
+    {
+        if (data.Train.TargetShape != data.Train.InputShape.From(1)) return;
+        Tell("baseline, all pixels of the commonest class", SegmentationBaseline.Majority(data.Train, data.Test));
+        if (classes != 2 || data.Train.InputType != DType.UInt8) return;
+        var (threshold, _, parted) = SegmentationBaseline.Threshold(data.Train, data.Test);
+        Tell($"baseline, pixels parted at grey {threshold}, the best on the training set", parted);
+
+        void Tell(string what, ConfusionMatrix matrix)
+        {
+            var each = Enumerable.Range(0, matrix.Classes).Select(index => string.Create(
+                CultureInfo.InvariantCulture, $"{(index < data.ClassNames.Count ? data.ClassNames[index] : index)} {matrix.IntersectionOverUnion(index):0.0000}"));
+            terminal.Line(string.Create(
+                CultureInfo.InvariantCulture, $"intersection over union {matrix.MeanIntersectionOverUnion:0.0000} ({string.Join(", ", each)}): {what}"));
+        }
     }
 }

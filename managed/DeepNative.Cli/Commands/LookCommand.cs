@@ -9,14 +9,15 @@ namespace DeepNative.Cli.Commands;
 internal abstract class LookCommand : Command
 {
     private readonly Argument<string> _run = new("run") { Description = "A run, a safetensors file, or a model: its latest run" };
-    private readonly Argument<string[]> _files = new("file") { Description = "JPEG, PNG, PGM or PPM", Arity = ArgumentArity.OneOrMore };
+    private readonly Argument<string[]> _files;
     private readonly Option<string> _out = new("--out") { Description = "The folder that the pictures are written to. Default: this one", DefaultValueFactory = _ => "." };
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
-    protected LookCommand(string name, string description, TextWriter output, TextWriter error)
+    protected LookCommand(string name, string description, ArgumentArity files, TextWriter output, TextWriter error)
         : base(name, description)
     {
+        _files = new Argument<string[]>("file") { Description = "JPEG, PNG, PGM or PPM", Arity = files };
         Arguments.Add(_run);
         Arguments.Add(_files);
         foreach (var option in (Option[])[_out, _device, _threads]) Options.Add(option);
@@ -25,6 +26,11 @@ internal abstract class LookCommand : Command
 
     /// <summary>Makes what looks at one picture after the other.</summary>
     protected abstract IDisposable? Open(TrainedModel trained, Device device, ParseResult parsed, out Func<string, (Picture Picture, string Text)> look);
+
+    /// <summary>What is done where no picture is named.</summary>
+    protected virtual void Measure(Terminal terminal, TrainedModel trained, Device device)
+    {
+    }
 
     /// <summary>Reads a picture, of another size where one is asked for.</summary>
     protected static Picture Read(string path, int channels, int? height = null, int? width = null)
@@ -50,7 +56,9 @@ internal abstract class LookCommand : Command
         Directory.CreateDirectory(folder);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         using var opened = Open(trained, device, parsed, out var look);
-        foreach (var file in parsed.GetRequiredValue(_files))
+        var files = parsed.GetValue(_files) ?? [];
+        if (files.Length == 0) Measure(terminal, trained, device);
+        foreach (var file in files)
         {
             var (picture, text) = look(file);
             var path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{Name}.png");

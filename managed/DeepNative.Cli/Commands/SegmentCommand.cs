@@ -13,7 +13,7 @@ internal sealed class SegmentCommand : LookCommand
 {
     /// <summary>Creates the command.</summary>
     public SegmentCommand(TextWriter output, TextWriter error)
-        : base("segment", "Shows the class of every pixel, or that of every place where a classifier slides over a picture", output, error)
+        : base("segment", "Shows the class of every pixel, or that of every place where a classifier slides over a picture", ArgumentArity.OneOrMore, output, error)
     {
     }
 
