@@ -49,8 +49,8 @@ public static class CamNet
         for (var stage = 0; stage < stages.Length; stage++)
         {
             if (stage > 0) features.Add(new MaxPool2d(2));
-            // A large window would smear the maps: the last convolution has one of a single element.
-            for (var i = 0; i < 2; i++) Convolve(features, ref channels, stages[stage], normalised: true, kernel: stage == 2 && i == 1 ? 1 : 3);
+            // The last stage sees about 40 pixels, the size of an object; maps of more poolings would be coarse.
+            for (var i = 0; i < (stage == 2 ? 3 : 2); i++) Convolve(features, ref channels, stages[stage], normalised: true);
         }
 
         return new CamHead(new Sequential([.. features]), channels, classes);
@@ -63,10 +63,10 @@ public static class CamNet
             throw new ArgumentException($"{name} takes pictures (C, H, W) of {least} x {least} pixels and more; the input is {input}.", nameof(input));
     }
 
-    private static void Convolve(List<Layer> layers, ref int channels, int outputs, bool normalised, int kernel = 3)
+    private static void Convolve(List<Layer> layers, ref int channels, int outputs, bool normalised)
     {
         layers.Add(new Conv2d(
-            channels, outputs, kernel, padding: kernel / 2, bias: !normalised, weightInitializer: Initializer.HeNormal, biasInitializer: Initializer.Zeros));
+            channels, outputs, kernel: 3, padding: 1, bias: !normalised, weightInitializer: Initializer.HeNormal, biasInitializer: Initializer.Zeros));
         if (normalised) layers.Add(new BatchNorm(outputs));
         layers.Add(new ReLU());
         channels = outputs;
