@@ -35,7 +35,7 @@ public static class CamNet
         void Convolve(List<Layer> layers, int outputs, bool normalised) => CamNet.Convolve(layers, ref channels, outputs, normalised);
     }
 
-    /// <summary>A small one of the same kind, batch-normalised: three stages, two poolings, 16 x 16 maps of 64 x 64 pixels.</summary>
+    /// <summary>A small one of the same kind, batch-normalised: four stages, three poolings, 8 x 8 maps of 64 x 64 pixels.</summary>
     /// <param name="input">(C, H, W), H and W at least 8.</param>
     /// <param name="classes">Outputs, at least 1.</param>
     /// <returns>The model: output (N, classes) logits.</returns>
@@ -45,12 +45,11 @@ public static class CamNet
         Check("cam-small", input, least: 8);
         var features = new List<Layer>();
         var channels = (int)input[0];
-        ReadOnlySpan<int> stages = [16, 32, 64];
+        ReadOnlySpan<int> stages = [16, 32, 64, 64];
         for (var stage = 0; stage < stages.Length; stage++)
         {
             if (stage > 0) features.Add(new MaxPool2d(2));
-            // The last stage sees about 40 pixels, the size of an object; maps of more poolings would be coarse.
-            for (var i = 0; i < (stage == 2 ? 3 : 2); i++) Convolve(features, ref channels, stages[stage], normalised: true);
+            for (var i = 0; i < 2; i++) Convolve(features, ref channels, stages[stage], normalised: true);
         }
 
         return new CamHead(new Sequential([.. features]), channels, classes);
