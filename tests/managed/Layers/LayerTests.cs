@@ -191,7 +191,9 @@ internal sealed class LayerTests
         {
             ("0", "Conv2d"), ("1", "ReLU"), ("2.body", "Conv2d"), ("3", "Flatten"), ("4", "Linear"),
         }));
-        Assert.That(summary.Layers[0], Is.EqualTo(new LayerSummary("0", "Conv2d", new Shape(1, 4, 6, 6), 40, 4 * 36 * 9)));
+        Assert.That(
+            summary.Layers[0] with { Field = null }, Is.EqualTo(new LayerSummary("0", "Conv2d", new Shape(1, 4, 6, 6), 40, 4 * 36 * 9)));
+        Assert.That($"{summary.Layers[0].Field}", Is.EqualTo("3 / 1"));
         Assert.That(summary.Layers[2].MultiplyAdds, Is.EqualTo(4 * 36 * 4));
         Assert.That(summary.Parameters, Is.EqualTo(40 + 20 + 290));
         Assert.That(summary.MultiplyAdds, Is.EqualTo(4 * 36 * 9 + 4 * 36 * 4 + 288));
