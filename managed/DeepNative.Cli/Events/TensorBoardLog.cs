@@ -27,12 +27,12 @@ internal sealed class TensorBoardLog(string folder) : ITrainingObserver, IDispos
     }
 
     /// <inheritdoc/>
-    public void OnStep(in TrainingStep step)
+    public void OnStep(in TrainingStep latest)
     {
         _file!.Scalars(
-            step.Step, ("steps/train_loss", step.Loss), ("steps/learning_rate", step.LearningRate),
-            ("steps/gradient_norm", float.IsNaN(step.GradientNorm) ? null : step.GradientNorm));
-        _step = step.Step;
+            latest.Step, ("steps/train_loss", latest.Loss), ("steps/learning_rate", latest.LearningRate),
+            ("steps/gradient_norm", float.IsNaN(latest.GradientNorm) ? null : latest.GradientNorm));
+        _step = latest.Step;
     }
 
     /// <inheritdoc/>

@@ -1,9 +1,12 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace DeepNative;
 
 /// <summary>
 /// What a program computes in. Weights, statistics, losses, gradients of weights and all sums are float32 in each
 /// (Micikevicius et al., "Mixed precision training", 2018).
 /// </summary>
+[SuppressMessage("Naming", "CA1720", Justification = "Here the type names are the meaning.")]
 public enum Precision
 {
     /// <summary>Float32 throughout.</summary>

@@ -14,8 +14,8 @@ public interface ITrainingObserver
     }
 
     /// <summary>Steps are done, as many as <see cref="FitOptions.StepInterval"/>; told a few steps later.</summary>
-    /// <param name="step">The last of them.</param>
-    void OnStep(in TrainingStep step)
+    /// <param name="latest">The last of them.</param>
+    void OnStep(in TrainingStep latest)
     {
     }
 

@@ -34,21 +34,21 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public void OnStep(in TrainingStep step)
+    public void OnStep(in TrainingStep latest)
     {
-        var line = new Line("step");
-        line.Add("epoch", step.Epoch);
-        line.Add("step", step.Step);
-        line.Add("train_loss", step.Loss);
-        line.Add("learning_rate", step.LearningRate);
-        line.Add("gradient_norm", step.GradientNorm);
+        using var line = new Line("step");
+        line.Add("epoch", latest.Epoch);
+        line.Add("step", latest.Step);
+        line.Add("train_loss", latest.Loss);
+        line.Add("learning_rate", latest.LearningRate);
+        line.Add("gradient_norm", latest.GradientNorm);
         Write(line);
     }
 
     /// <inheritdoc/>
     public void OnEpoch(TrainingProgress epoch)
     {
-        var line = new Line("epoch");
+        using var line = new Line("epoch");
         line.Add("epoch", epoch.Epoch);
         line.Add("step", epoch.Step);
         line.Add("train_loss", epoch.Loss);
@@ -107,7 +107,7 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
     }
 
     /// <summary>One object.</summary>
-    private sealed class Line
+    private sealed class Line : IDisposable
     {
         private readonly MemoryStream _bytes = new();
         private readonly Utf8JsonWriter _writer;
@@ -135,9 +135,14 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
         {
             _writer.WriteEndObject();
             _writer.Flush();
-            _writer.Dispose();
             _bytes.WriteByte((byte)'\n');
             return _bytes.GetBuffer().AsSpan(0, (int)_bytes.Length);
+        }
+
+        public void Dispose()
+        {
+            _writer.Dispose();
+            _bytes.Dispose();
         }
     }
 }

@@ -165,7 +165,7 @@ public sealed class PictureFolderTests
             Assert.That(fit.DataOnDevice, Is.False);
             Assert.That(fit.DataSeconds, Is.GreaterThan(0).And.LessThan(fit.Seconds));
             var values = new float[192 * 3];
-            model.Parameters().First().Tensor!.Read<float>(values);
+            model.Parameters()[0].Tensor!.Read<float>(values);
             return values;
         }
     }

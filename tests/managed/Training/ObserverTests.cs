@@ -141,7 +141,7 @@ internal sealed class ObserverTests
 
         public void OnBegin(TrainingStart start) => Start = start;
 
-        public void OnStep(in TrainingStep step) => Steps.Add(step);
+        public void OnStep(in TrainingStep latest) => Steps.Add(latest);
 
         public void OnEpoch(TrainingProgress epoch) => Epochs.Add(epoch);
 

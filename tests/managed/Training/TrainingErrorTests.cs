@@ -34,7 +34,7 @@ public class TrainingErrorTests
         // A set of its own, that it has a feed of its own.
         var copy = data.Slice(0, data.Count);
         trainer.Fit(data.AsExamples(), new FitOptions { Epochs = 3, Batch = 4, MeasuresTraining = measured, Validation = copy.AsExamples(), Observers = [recorder] });
-        return (model.Parameters().First().Tensor!.ToArray<float>(), recorder.Epochs);
+        return (model.Parameters()[0].Tensor!.ToArray<float>(), recorder.Epochs);
     }
 
     private static ImageDataset Images()
