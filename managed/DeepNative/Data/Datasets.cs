@@ -17,6 +17,8 @@ public static class Datasets
         ("shapes", ShapesDataset.ClassNames, static (options, name) => new ShapesDataset(options, name).ToImages().AsExamples()),
         ("shapes-heatmap", ShapesDataset.ClassNames,
             static (options, name) => new ShapesDataset(options with { MostObjects = 3 }, name).ToHeatmaps()),
+        ("shapes-masks", ["background", "object"], static (options, name) =>
+            new ShapesDataset(options with { MostObjects = 3, Size = options.Size * 3 / 2 }, name).ToObjectMasks(options.Size)),
         ("shapes-segmentation", ["background", .. ShapesDataset.ClassNames],
             static (options, name) => new ShapesDataset(options with { MostObjects = 3 }, name).ToMasks()),
     ];

@@ -13,6 +13,9 @@ public sealed class ShapesDataset
     // Tells the draw apart from other users of the same seed: "shap" in ASCII.
     private const uint Stream = 0x73686170;
 
+    // The same for windows: "wind".
+    private const uint WindowStream = 0x77696e64;
+
     /// <summary>Pixels of a picture that are one of a heat map, along each axis.</summary>
     public const int HeatmapStride = 4;
 
@@ -23,13 +26,24 @@ public sealed class ShapesDataset
     private const int TexturePitch = 8;
     private const int TextureContrast = 40;
 
+    // A window's middle is off its shape's by at most its side through this: 16 of 224 pixels in DeepMask's paper.
+    private const int WindowJitter = 14;
+
+    // What a window shows beyond the picture.
+    private const byte Outside = 128;
+
     // The least difference of a shape's colour to that around it, over all channels together.
     private const int LeastContrast = 40;
 
     private readonly ShapesOptions _options;
     private readonly byte[] _images;
-    private readonly int[] _masks;
+
+    // 1 and more: a pixel of that shape of its picture; 0: background.
+    private readonly int[] _owners;
     private readonly ShapeObject[] _objects;
+
+    // Where each picture's shapes begin, and the end.
+    private readonly int[] _starts;
 
     /// <summary>Draws the pictures, on all cores.</summary>
     /// <param name="options">What is drawn; null: one shape in each of 4000 pictures of (3, 64, 64).</param>
@@ -47,10 +61,12 @@ public sealed class ShapesDataset
         _options = options;
         Name = name;
         _images = new byte[options.Count * options.Channels * plane];
-        _masks = new int[options.Count * plane];
+        _owners = new int[options.Count * plane];
         var objects = new ShapeObject[options.Count][];
         Parallel.For(0, options.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => objects[i] = Draw(i));
         _objects = [.. objects.SelectMany(static some => some)];
+        _starts = new int[options.Count + 1];
+        for (var i = 0; i < options.Count; i++) _starts[i + 1] = _starts[i] + objects[i].Length;
     }
 
     /// <summary>The names of the classes.</summary>
@@ -72,10 +88,72 @@ public sealed class ShapesDataset
     }
 
     /// <summary>The pictures with a class for each pixel: 0 is background, then the classes in order.</summary>
-    /// <returns>uint8 (C, S, S) and int32 (S, S); memory is shared.</returns>
-    public IExampleSource ToMasks() => new ByteExamples(
-        Name, new Shape(_options.Channels, _options.Size, _options.Size), _images, new Shape(_options.Size, _options.Size), _masks,
-        ClassNames.Count + 1);
+    /// <returns>uint8 (C, S, S), whose memory is shared, and int32 (S, S).</returns>
+    public IExampleSource ToMasks()
+    {
+        var plane = _options.Size * _options.Size;
+        var masks = new int[_owners.Length];
+        for (var i = 0; i < masks.Length; i++)
+            if (_owners[i] > 0) masks[i] = 1 + _objects[_starts[i / plane] + _owners[i] - 1].Class;
+        return new ByteExamples(
+            Name, new Shape(_options.Channels, _options.Size, _options.Size), _images, new Shape(_options.Size, _options.Size), masks,
+            ClassNames.Count + 1);
+    }
+
+    /// <summary>
+    /// A window of each picture about the middle of one of its shapes, with that shape's pixels alone: 1 is the shape, 0 all
+    /// else, other shapes among it. The shape is drawn by lot from those whose middle no other one covers; where it lies, up
+    /// to a fourteenth of the window's side from the middle, is drawn too. Beyond the picture a window is grey.
+    /// </summary>
+    /// <param name="size">W, rows and columns of a window, at least 16; shapes are a quarter to half of S wide.</param>
+    /// <returns>uint8 (C, W, W) and int32 (W, W).</returns>
+    /// <exception cref="ArgumentOutOfRangeException">Below 16.</exception>
+    /// <exception cref="InvalidOperationException">2 GiB of windows or more.</exception>
+    public IExampleSource ToObjectMasks(int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 16);
+        var (channels, plane) = (_options.Channels, (long)size * size);
+        if (_options.Count * plane * Math.Max(channels, sizeof(int)) > Array.MaxLength)
+            throw new InvalidOperationException($"{Name}: {_options.Count} windows of {size} x {size} take 2 GiB or more.");
+        var images = new byte[_options.Count * channels * plane];
+        var masks = new int[_options.Count * plane];
+        Parallel.For(0, _options.Count, i => DrawWindow(
+            i, size, images.AsSpan((int)(i * channels * plane), (int)(channels * plane)), masks.AsSpan((int)(i * plane), (int)plane)));
+        return new ByteExamples(Name, new Shape(channels, size, size), images, new Shape(size, size), masks, classes: 2);
+    }
+
+    private void DrawWindow(int picture, int size, Span<byte> image, Span<int> mask)
+    {
+        var random = new Philox(_options.Seed, WindowStream, (uint)picture);
+        var side = _options.Size;
+        var owners = _owners.AsSpan(picture * side * side, side * side);
+        // The last one always is among them.
+        var seen = new List<int>();
+        for (var i = _starts[picture]; i < _starts[picture + 1]; i++)
+        {
+            var (column, row) = ((int)_objects[i].Center.X, (int)_objects[i].Center.Y);
+            if (owners[row * side + column] == i - _starts[picture] + 1) seen.Add(i);
+        }
+
+        var chosen = seen[(int)random.NextBelow((uint)seen.Count)];
+        var owner = chosen - _starts[picture] + 1;
+        var reach = size / WindowJitter;
+        var left = (int)_objects[chosen].Center.X - size / 2 + Jitter();
+        var top = (int)_objects[chosen].Center.Y - size / 2 + Jitter();
+        image.Fill(Outside);
+        for (var y = Math.Max(0, -top); y < Math.Min(size, side - top); y++)
+        {
+            for (var x = Math.Max(0, -left); x < Math.Min(size, side - left); x++)
+            {
+                var (to, from) = (y * size + x, (top + y) * side + left + x);
+                mask[to] = owners[from] == owner ? 1 : 0;
+                for (var channel = 0; channel < _options.Channels; channel++)
+                    image[channel * size * size + to] = _images[(picture * _options.Channels + channel) * side * side + from];
+            }
+        }
+
+        int Jitter() => (int)random.NextBelow((uint)(2 * reach + 1)) - reach;
+    }
 
     /// <summary>
     /// The pictures with a map for each class: a Gaussian of height 1 and deviation 1.5 at each shape's centre, the larger
@@ -114,10 +192,10 @@ public sealed class ShapesDataset
         var random = new Philox(_options.Seed, Stream, (uint)picture);
         var (size, channels) = (_options.Size, _options.Channels);
         var image = _images.AsSpan(picture * channels * size * size, channels * size * size);
-        var mask = _masks.AsSpan(picture * size * size, size * size);
+        var owners = _owners.AsSpan(picture * size * size, size * size);
         Background(random, image);
         var objects = new ShapeObject[1 + random.NextBelow((uint)_options.MostObjects)];
-        for (var i = 0; i < objects.Length; i++) objects[i] = Shape(random, picture, image, mask);
+        for (var i = 0; i < objects.Length; i++) objects[i] = Shape(random, picture, i + 1, image, owners);
         var band = 2 * _options.Noise + 1;
         for (var i = 0; i < image.Length; i++)
             image[i] = (byte)Math.Clamp(image[i] + (int)random.NextBelow((uint)band) - _options.Noise, 0, 255);
@@ -148,7 +226,7 @@ public sealed class ShapesDataset
         }
     }
 
-    private ShapeObject Shape(Philox random, int picture, Span<byte> image, Span<int> mask)
+    private ShapeObject Shape(Philox random, int picture, int number, Span<byte> image, Span<int> owners)
     {
         var size = _options.Size;
         var label = (int)random.NextBelow((uint)ClassNames.Count);
@@ -178,7 +256,7 @@ public sealed class ShapesDataset
         for (var i = 0; i < inside.Length; i++)
         {
             if (!inside[i]) continue;
-            mask[i] = label + 1;
+            owners[i] = number;
             for (var channel = 0; channel < color.Length; channel++) image[channel * inside.Length + i] = color[channel];
         }
 

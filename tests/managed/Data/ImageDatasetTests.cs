@@ -89,7 +89,7 @@ public sealed class ImageDatasetTests
     [Test]
     public void UnknownNameListsTheKnownOnes()
     {
-        Assert.That(Datasets.Names, Is.EqualTo(new[] { "cifar10", "cifar100", "fashion-mnist", "mnist", "shapes", "shapes-heatmap", "shapes-segmentation" }));
+        Assert.That(Datasets.Names, Is.EqualTo(new[] { "cifar10", "cifar100", "fashion-mnist", "mnist", "shapes", "shapes-heatmap", "shapes-masks", "shapes-segmentation" }));
         Assert.That(Datasets.Find("MNIST"), Is.SameAs(Mnist.Description));
         Assert.That(() => Datasets.Load("cifar-11"), Throws.ArgumentException
             .With.Message.Contains("'cifar-11'").And.Message.Contains("fashion-mnist, mnist"));
