@@ -152,10 +152,10 @@ run_refuses_what_it_does_not_know() {
 
 # A tree of its own with the real scripts and stages that are written here.
 make_tree() {
-  mkdir -p "$work/tree/bench" "$work/tree/native" "$work/tree/managed/DeepNative"
+  mkdir -p "$work/tree/bench" "$work/tree/native" "$work/tree/tests"
   cp -r bench/gpu "$work/tree/bench/"
   cp -r native/include "$work/tree/native/"
-  cp -r managed/DeepNative/Models "$work/tree/managed/DeepNative/"
+  cp tests/models.json "$work/tree/tests/"
   for stage in "$work"/tree/bench/gpu/stages/*.sh; do echo 'exit 0' >"$stage"; done
 }
 
