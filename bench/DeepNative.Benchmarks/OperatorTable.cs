@@ -1,3 +1,4 @@
+using DeepNative.Data;
 using DeepNative.Operators;
 using DeepNative.Optimizers;
 using Gru = DeepNative.Layers.Gru;

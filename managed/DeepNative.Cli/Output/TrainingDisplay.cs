@@ -1,5 +1,6 @@
 using System.Globalization;
 using DeepNative.Cli.Runs;
+using DeepNative.Data;
 using DeepNative.Training;
 using Spectre.Console;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using DeepNative.Cli.Images;
+using DeepNative.Data;
 using DeepNative.Training;
 
 namespace DeepNative.Cli.Reports;

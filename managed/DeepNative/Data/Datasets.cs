@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>The data sets that the library knows by name, and folders of the user's own.</summary>

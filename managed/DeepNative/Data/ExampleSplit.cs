@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>Divides examples at random: what is held out to choose by is never trained on.</summary>

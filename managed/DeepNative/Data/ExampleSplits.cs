@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>A data set of any kind, divided into what is learned from and what is measured with.</summary>

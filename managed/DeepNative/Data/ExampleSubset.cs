@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>Some examples of another source, without a copy.</summary>

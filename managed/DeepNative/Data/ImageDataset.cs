@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>Images of one size with one class label each, held in memory. Immutable and thread-safe.</summary>

@@ -1,6 +1,5 @@
 using System.Drawing;
 using System.Runtime.InteropServices;
-using DeepNative.Training;
 
 namespace DeepNative.Data;
 

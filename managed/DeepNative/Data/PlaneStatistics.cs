@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>Mean and deviation per channel of pictures of bytes, from exact sums.</summary>

@@ -1,5 +1,3 @@
-using DeepNative.Training;
-
 namespace DeepNative.Data;
 
 /// <summary>

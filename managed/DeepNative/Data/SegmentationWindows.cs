@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using DeepNative.Training;
 
 namespace DeepNative.Data;
 

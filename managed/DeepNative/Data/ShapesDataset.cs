@@ -1,5 +1,4 @@
 using System.Drawing;
-using DeepNative.Training;
 
 namespace DeepNative.Data;
 

@@ -1,3 +1,5 @@
+using DeepNative.Data;
+
 namespace DeepNative.Training;
 
 /// <summary>A whole data set in device memory, with the places where training and evaluation read it.</summary>

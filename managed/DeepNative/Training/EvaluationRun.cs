@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DeepNative.Data;
 
 namespace DeepNative.Training;
 

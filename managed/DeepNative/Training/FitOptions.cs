@@ -1,3 +1,5 @@
+using DeepNative.Data;
+
 namespace DeepNative.Training;
 
 /// <summary>What one call of Fit does.</summary>

@@ -1,3 +1,5 @@
+using DeepNative.Data;
+
 namespace DeepNative.Training;
 
 /// <summary>What a model is fed with.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using DeepNative.Data;
 using DeepNative.Models;
 using DeepNative.Optimizers;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using DeepNative.Data;
 
 namespace DeepNative.Training;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using DeepNative.Data;
 using DeepNative.Models;
 using DeepNative.Serialization;
 

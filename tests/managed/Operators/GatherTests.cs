@@ -1,3 +1,4 @@
+using DeepNative.Data;
 using DeepNative.Operators;
 
 namespace DeepNative.Tests.Operators;

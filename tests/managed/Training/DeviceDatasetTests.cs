@@ -1,3 +1,4 @@
+using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Optimizers;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Operators;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Optimizers;

@@ -1,3 +1,4 @@
+using DeepNative.Data;
 using DeepNative.Losses;
 using DeepNative.Models;
 using DeepNative.Optimizers;

@@ -1,4 +1,4 @@
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 internal static class Rows
 {

@@ -1,4 +1,4 @@
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>
 /// Per channel (axis 1): input = (raw - mean) / deviation, where a byte b counts as b / 255. Done on the

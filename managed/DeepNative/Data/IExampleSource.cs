@@ -1,4 +1,4 @@
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>
 /// A set of examples that all have the same shape: what training, evaluation and checks need to know of

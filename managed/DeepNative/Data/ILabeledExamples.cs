@@ -1,4 +1,4 @@
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>Examples whose classes are known without reading their inputs.</summary>
 public interface ILabeledExamples : IExampleSource

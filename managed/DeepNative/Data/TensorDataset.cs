@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>Examples from arrays: float32 inputs with float32 targets (regression) or class indices.</summary>
 /// <remarks>Holds the arrays without copying; do not change them while training. Thread-safe.</remarks>

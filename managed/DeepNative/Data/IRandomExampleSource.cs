@@ -1,4 +1,4 @@
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>
 /// Examples that take work to make (a file is read and decoded) and that training draws anew each epoch, such as a

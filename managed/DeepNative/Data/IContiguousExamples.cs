@@ -1,4 +1,4 @@
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>Examples that lie in memory as a device wants them: all inputs, all targets, in order.</summary>
 internal interface IContiguousExamples

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using DeepNative.Data;
 
-namespace DeepNative.Training;
+namespace DeepNative.Data;
 
 /// <summary>An image data set as examples: uint8 (C, H, W) with class indices.</summary>
 internal sealed class ImageExamples : ILabeledExamples, IContiguousExamples
