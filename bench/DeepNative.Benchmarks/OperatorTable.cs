@@ -1,4 +1,3 @@
-using DeepNative.Data;
 using DeepNative.Operators;
 using DeepNative.Optimizers;
 using Gru = DeepNative.Layers.Gru;

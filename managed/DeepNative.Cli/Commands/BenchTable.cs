@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using DeepNative.Cli.Output;
 using DeepNative.Cli.Reports;
-using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Models;
 using Spectre.Console;

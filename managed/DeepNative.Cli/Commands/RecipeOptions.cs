@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Numerics;
-using DeepNative.Data;
 using DeepNative.Recipes;
 
 namespace DeepNative.Cli.Commands;

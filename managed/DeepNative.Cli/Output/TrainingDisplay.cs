@@ -1,6 +1,5 @@
 using System.Globalization;
 using DeepNative.Cli.Runs;
-using DeepNative.Data;
 using DeepNative.Training;
 using Spectre.Console;
 

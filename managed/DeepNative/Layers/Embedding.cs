@@ -1,4 +1,3 @@
-using DeepNative.Data;
 using DeepNative.Operators;
 
 namespace DeepNative.Layers;

@@ -1,4 +1,3 @@
-using DeepNative.Data;
 using DeepNative.Interop;
 
 namespace DeepNative.Operators;

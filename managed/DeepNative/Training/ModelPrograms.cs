@@ -1,4 +1,3 @@
-using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Operators;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using DeepNative.Data;
 using DeepNative.Models;
 using DeepNative.Serialization;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Xml.Linq;
 using DeepNative.Cli.Commands;
 using DeepNative.Cli.Output;
-using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Models;
 using DeepNative.Tests.Cli;
