@@ -8,22 +8,13 @@ namespace DeepNative.Tests.Cli;
 [TestFixture]
 public class CommandLineTests
 {
-    private string _before = "";
+    private WorkingFolder _folder = null!;
 
     [SetUp]
-    public void EnterEmptyFolder()
-    {
-        _before = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = Directory.CreateTempSubdirectory("deepnative-test-").FullName;
-    }
+    public void EnterEmptyFolder() => _folder = new WorkingFolder();
 
     [TearDown]
-    public void LeaveFolder()
-    {
-        var folder = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = _before;
-        Directory.Delete(folder, recursive: true);
-    }
+    public void LeaveFolder() => _folder.Dispose();
 
     [TestCase("train nosuchnet", "nosuchnet", "mnistnet")]
     [TestCase("bench nosuchnet", "nosuchnet", "lenet300")]

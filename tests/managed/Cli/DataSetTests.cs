@@ -8,22 +8,13 @@ namespace DeepNative.Tests.Cli;
 [TestFixture]
 public sealed class DataSetTests
 {
-    private string _before = "";
+    private WorkingFolder _folder = null!;
 
     [SetUp]
-    public void Enter()
-    {
-        _before = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = Directory.CreateTempSubdirectory("deepnative-data-").FullName;
-    }
+    public void Enter() => _folder = new WorkingFolder();
 
     [TearDown]
-    public void Leave()
-    {
-        var folder = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = _before;
-        Directory.Delete(folder, recursive: true);
-    }
+    public void Leave() => _folder.Dispose();
 
     [Test]
     public void A_model_fits_the_data_that_it_is_trained_on()

@@ -22,14 +22,13 @@ public class TrainingSessionTests
 
     private Device _device = null!;
     private DatasetDescription _data = null!;
-    private string _before = "";
+    private WorkingFolder _folder = null!;
 
     [OneTimeSetUp]
     public void Open()
     {
         _device = Device.Open("cpu", threads: 1);
-        _before = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = Directory.CreateTempSubdirectory("deepnative-test-").FullName;
+        _folder = new WorkingFolder();
         _data = WriteData("data");
     }
 
@@ -38,9 +37,7 @@ public class TrainingSessionTests
     {
         if (_device is null) return;
         _device.Dispose();
-        var folder = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = _before;
-        Directory.Delete(folder, recursive: true);
+        _folder.Dispose();
     }
 
     [Test]

@@ -29,7 +29,7 @@ public sealed class DatasetCacheTests
     [Test]
     public void MirrorFillsTheCache()
     {
-        using var mirror = new Mirror(_files);
+        using var mirror = Packed(_files);
         var set = _tiny with { Mirrors = [mirror.Address] };
         var loaded = Datasets.Load(set, Cache);
         Assert.That((loaded.Train.Count, loaded.Test.Count), Is.EqualTo((6, 2)));
@@ -46,7 +46,7 @@ public sealed class DatasetCacheTests
     [Test]
     public void DamagedCacheIsFetchedAgain([Values("cut", "changed", "longer")] string damage)
     {
-        using var mirror = new Mirror(_files);
+        using var mirror = Packed(_files);
         var set = _tiny with { Mirrors = [mirror.Address] };
         Cache.Fetch(set);
         var path = Cached("train-images-idx3-ubyte");
@@ -67,14 +67,14 @@ public sealed class DatasetCacheTests
         var wrong = new Dictionary<string, byte[]>(_files);
         wrong["train-images-idx3-ubyte"] = IdxFixture.Images(6, 3, 2, seed: 99);
         wrong["t10k-images-idx3-ubyte"] = new byte[5_000_000]; // longer than described
-        using var bad = new Mirror(wrong);
+        using var bad = Packed(wrong);
         var error = Assert.Throws<DatasetUnavailableException>(
             () => Cache.Fetch(_tiny with { Mirrors = [bad.Address] }))!;
         Assert.That(error.Message, Does.Contain(bad.Address.AbsoluteUri).And.Contain("SHA-256"));
         Assert.That(File.Exists(Cached("train-images-idx3-ubyte")), Is.False);
         Assert.That(Leftovers(), Is.Empty);
 
-        using var good = new Mirror(_files);
+        using var good = Packed(_files);
         Cache.Fetch(_tiny with { Mirrors = [bad.Address, good.Address] });
         foreach (var (name, content) in _files) Assert.That(File.ReadAllBytes(Cached(name)), Is.EqualTo(content));
     }
@@ -82,7 +82,7 @@ public sealed class DatasetCacheTests
     [Test]
     public void BrokenTransfersAreRefused([Values("cut", "garbage", "missing")] string fault)
     {
-        using var mirror = new Mirror(_files) { Fault = fault };
+        using var mirror = Packed(_files, fault);
         Assert.That(() => Cache.Fetch(_tiny with { Mirrors = [mirror.Address] }),
             Throws.TypeOf<DatasetUnavailableException>().With.Message.Contains(mirror.Address.AbsoluteUri));
         Assert.That(Leftovers(), Is.Empty);
@@ -92,7 +92,7 @@ public sealed class DatasetCacheTests
     public void NobodyAnswersSaysWhatToDo()
     {
         Uri refusing;
-        using (var listener = new Mirror(_files)) refusing = listener.Address;
+        using (var listener = Packed(_files)) refusing = listener.Address;
         var set = _tiny with
         {
             LocalFolders = [Path.Combine(_folder, "no-such")],
@@ -128,7 +128,7 @@ public sealed class DatasetCacheTests
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
-        using var mirror = new Mirror(_files);
+        using var mirror = Packed(_files);
         var clock = System.Diagnostics.Stopwatch.StartNew();
         Cache.Fetch(_tiny with { Mirrors = [new Uri($"http://{silent.LocalEndpoint}/"), mirror.Address] });
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(7.5)));
@@ -149,7 +149,7 @@ public sealed class DatasetCacheTests
     [Test]
     public void ManyAtOnceFetchOnce()
     {
-        using var mirror = new Mirror(_files);
+        using var mirror = Packed(_files);
         var set = _tiny with { Mirrors = [mirror.Address] };
         var fetches = Enumerable.Range(0, 8).Select(_ => Cache.FetchAsync(set)).ToArray();
         Task.WaitAll(fetches);
@@ -210,74 +210,13 @@ public sealed class DatasetCacheTests
         public void Report(string value) => Text += value + "\n";
     }
 
-    // A web server of this machine that serves the files packed.
-    private sealed class Mirror : IDisposable
+    private static FileServer Packed(Dictionary<string, byte[]> files, string fault = "") => new(file =>
     {
-        private readonly HttpListener _listener = new();
-        private readonly Dictionary<string, byte[]> _files;
-        private int _requests;
-
-        internal Mirror(Dictionary<string, byte[]> files)
-        {
-            _files = files;
-            Address = new Uri($"http://127.0.0.1:{FreePort()}/data/");
-            _listener.Prefixes.Add(Address.AbsoluteUri);
-            _listener.Start();
-            _ = Task.Run(ServeAsync);
-        }
-
-        internal Uri Address { get; }
-
-        internal string Fault { get; init; } = "";
-
-        internal int Requests => _requests;
-
-        public void Dispose() => _listener.Close();
-
-        private static int FreePort()
-        {
-            using var probe = new TcpListener(IPAddress.Loopback, 0);
-            probe.Start();
-            return ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
-
-        private async Task ServeAsync()
-        {
-            try
-            {
-                while (true) Answer(await _listener.GetContextAsync());
-            }
-            catch (Exception error) when (error is HttpListenerException or ObjectDisposedException)
-            {
-                // closed
-            }
-        }
-
-        private void Answer(HttpListenerContext context)
-        {
-            Interlocked.Increment(ref _requests);
-            var name = Path.GetFileNameWithoutExtension(context.Request.Url!.AbsolutePath);
-            try
-            {
-                if (Fault == "missing" && name.StartsWith("train-images", StringComparison.Ordinal))
-                {
-                    context.Response.StatusCode = 404;
-                }
-                else
-                {
-                    var body = IdxFixture.Gzip(_files[name]);
-                    if (Fault == "cut") body = body[..(body.Length / 2)];
-                    if (Fault == "garbage") Array.Fill(body, (byte)'x');
-                    context.Response.ContentLength64 = body.Length;
-                    context.Response.OutputStream.Write(body);
-                }
-
-                context.Response.Close();
-            }
-            catch (HttpListenerException)
-            {
-                // the client had its answer in the header and hung up
-            }
-        }
-    }
+        var name = Path.GetFileNameWithoutExtension(file);
+        if (fault == "missing" && name.StartsWith("train-images", StringComparison.Ordinal)) return null;
+        var body = IdxFixture.Gzip(files[name]);
+        if (fault == "cut") return body[..(body.Length / 2)];
+        if (fault == "garbage") Array.Fill(body, (byte)'x');
+        return body;
+    });
 }

@@ -3,16 +3,21 @@ using System.Net.Sockets;
 
 namespace DeepNative.Tests.Data;
 
-/// <summary>A web server of this machine with some files; for others it answers 404.</summary>
+/// <summary>A web server of this machine that asks a function for a file's content and answers 404 to null.</summary>
 internal sealed class FileServer : IDisposable
 {
     private readonly HttpListener _listener = new();
-    private readonly (string Name, byte[] Content)[] _files;
+    private readonly Func<string, byte[]?> _content;
     private int _requests;
 
     internal FileServer(params (string Name, byte[] Content)[] files)
+        : this(name => Array.Find(files, file => file.Name == name).Content)
     {
-        _files = files;
+    }
+
+    internal FileServer(Func<string, byte[]?> content)
+    {
+        _content = content;
         Address = new Uri($"http://127.0.0.1:{FreePort()}/data/");
         _listener.Prefixes.Add(Address.AbsoluteUri);
         _listener.Start();
@@ -50,13 +55,14 @@ internal sealed class FileServer : IDisposable
         var name = Path.GetFileName(context.Request.Url!.AbsolutePath);
         try
         {
-            context.Response.StatusCode = 404;
-            foreach (var file in _files)
+            if (_content(name) is { } content)
             {
-                if (file.Name != name) continue;
-                context.Response.StatusCode = 200;
-                context.Response.ContentLength64 = file.Content.Length;
-                context.Response.OutputStream.Write(file.Content);
+                context.Response.ContentLength64 = content.Length;
+                context.Response.OutputStream.Write(content);
+            }
+            else
+            {
+                context.Response.StatusCode = 404;
             }
 
             context.Response.Close();

@@ -15,22 +15,13 @@ namespace DeepNative.Tests.Reports;
 [TestFixture]
 public class RunReportTests
 {
-    private string _before = "";
+    private WorkingFolder _folder = null!;
 
     [SetUp]
-    public void EnterEmptyFolder()
-    {
-        _before = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = Directory.CreateTempSubdirectory("deepnative-test-").FullName;
-    }
+    public void EnterEmptyFolder() => _folder = new WorkingFolder();
 
     [TearDown]
-    public void LeaveFolder()
-    {
-        var folder = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = _before;
-        Directory.Delete(folder, recursive: true);
-    }
+    public void LeaveFolder() => _folder.Dispose();
 
     [Test]
     public void A_report_is_well_formed_and_refers_to_nothing_outside()

@@ -7,23 +7,8 @@ using DeepNative.Training;
 
 namespace DeepNative.Tests.Training;
 
-internal sealed class ObserverTests
+internal sealed class ObserverTests : TrainingFixture
 {
-    private Device _device = null!;
-    private TemporaryFolder _folder = null!;
-
-    [OneTimeSetUp]
-    public void Open() => _device = TestMachine.Open();
-
-    [OneTimeTearDown]
-    public void Close() => _device?.Dispose();
-
-    [SetUp]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void RemoveFolder() => _folder.Dispose();
-
     [TestCase(1)]
     [TestCase(2)]
     public void An_observer_is_told_everything_in_order(int accumulation)
@@ -31,7 +16,7 @@ internal sealed class ObserverTests
         var observer = new Recorder();
         var norms = new List<(long Step, float Norm)>();
         using var trainer = new Trainer(
-            new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device, seed: 7,
+            new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device, seed: 7,
             new TrainerOptions { AccumulationSteps = accumulation, GradientNorm = (step, norm) => norms.Add((step, norm)) });
         // Five batches an epoch, or three steps of two, two and one.
         var result = trainer.Fit(Points(), new FitOptions { Epochs = 2, Batch = 2, Observers = [observer], StepInterval = 1 });
@@ -54,7 +39,7 @@ internal sealed class ObserverTests
     public void Without_an_interval_steps_are_not_told()
     {
         var observer = new Recorder();
-        using var trainer = new Trainer(new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
+        using var trainer = new Trainer(new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device);
         trainer.Fit(Points(), new FitOptions { Epochs = 2, Batch = 2, Observers = [observer] });
         Assert.That(observer.Steps, Is.Empty);
         Assert.That(observer.Epochs, Has.Count.EqualTo(2));
@@ -93,12 +78,12 @@ internal sealed class ObserverTests
         Assert.That(Train(epochs: 1, interval: 0), Has.Length.EqualTo(1));
     }
 
-    private string Log => _folder.File("metrics.jsonl");
+    private string Log => Folder.File("metrics.jsonl");
 
     private JsonElement[] Train(int epochs, int interval, int stopAfter = 0, bool resume = false)
     {
-        using var trainer = new Trainer(new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device, seed: 7, new TrainerOptions { ProgressInterval = TimeSpan.Zero });
-        var checkpoint = _folder.File("run.safetensors");
+        using var trainer = new Trainer(new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device, seed: 7, new TrainerOptions { ProgressInterval = TimeSpan.Zero });
+        var checkpoint = Folder.File("run.safetensors");
         if (resume) trainer.Resume(checkpoint);
         using var stop = new CancellationTokenSource();
         using var log = new MetricsLog(Log);

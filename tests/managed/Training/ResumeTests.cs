@@ -7,7 +7,7 @@ using DeepNative.Training;
 namespace DeepNative.Tests.Training;
 
 /// <summary>An interrupted and resumed run gives the bits of one that was not.</summary>
-internal sealed class ResumeTests
+internal sealed class ResumeTests : TrainingFixture
 {
     private const int Examples = 130;
     private const int Batch = 32;
@@ -15,22 +15,7 @@ internal sealed class ResumeTests
 
     private static readonly LearningRateSchedule _schedule = LearningRateSchedule.Cosine();
 
-    private Device _device = null!;
-    private TemporaryFolder _folder = null!;
-
-    private string Checkpoint => _folder.File("run.safetensors");
-
-    [OneTimeSetUp]
-    public void Open() => _device = TestMachine.Open();
-
-    [OneTimeTearDown]
-    public void Close() => _device?.Dispose();
-
-    [SetUp]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void RemoveFolder() => _folder.Dispose();
+    private string Checkpoint => Folder.File("run.safetensors");
 
     private static IEnumerable<Optimizer> Rules() => 
     [
@@ -84,16 +69,16 @@ internal sealed class ResumeTests
         };
         float[] Run(int stopAfter, bool resume)
         {
-            using var trainer = new Trainer(TrainerTests.Net(), new SoftmaxCrossEntropy(), new RmsProp(), _device, seed: 11, options);
+            using var trainer = new Trainer(TrainerTests.Net(), new SoftmaxCrossEntropy(), new RmsProp(), Device, seed: 11, options);
             using var source = new CancellationTokenSource();
             if (resume) trainer.Resume(Checkpoint);
             trainer.Fit(
                 Data(), epochs: 3, Batch, progress: new Stop(source, stopAfter),
                 checkpoint: stopAfter > 0 ? new CheckpointOptions(Checkpoint, EveryEpochs: 0) : null,
                 validation: Synthetic.Images(20, seed: 3, size: 12), cancellation: source.Token);
-            trainer.Save(_folder.File("averaged.safetensors"));
+            trainer.Save(Folder.File("averaged.safetensors"));
             var weights = TrainerTests.Weights(trainer.Model);
-            trainer.Load(_folder.File("averaged.safetensors"));
+            trainer.Load(Folder.File("averaged.safetensors"));
             return [.. weights, .. TrainerTests.Weights(trainer.Model)];
         }
 
@@ -208,7 +193,7 @@ internal sealed class ResumeTests
         Train(new Sgd(0.05f), epochs: 1);
         using (var trainer = Trainer(new Sgd(0.05f))) trainer.Save(Checkpoint);
         using var other = new Trainer(
-            new Sequential(new Conv2d(1, 6, kernel: 3, bias: false), new Linear(5, 5)), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
+            new Sequential(new Conv2d(1, 6, kernel: 3, bias: false), new Linear(5, 5)), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device);
         var error = Assert.Throws<InvalidDataException>(() => other.Load(Checkpoint))!;
         Assert.That(error.Message, Does.Contain("differs: '0.weight' is F32 (4, 1, 3, 3), expected F32 (6, 1, 3, 3)")
             .And.Contain("extra: '7.bias'").And.Contain("differs: '1.weight' is F32 (4), expected F32 (5, 5)"));
@@ -222,7 +207,7 @@ internal sealed class ResumeTests
         Train(new Adam(0.01f), epochs: 2, stopAfter: 7);
         using var first = Trainer(new Sgd(0.05f));
         first.Load(Checkpoint);
-        var weights = _folder.File("weights.safetensors");
+        var weights = Folder.File("weights.safetensors");
         first.Save(weights);
         using var second = Trainer(new Sgd(0.05f));
         second.Load(weights);
@@ -285,7 +270,7 @@ internal sealed class ResumeTests
 
     private Trainer Trainer(Optimizer rule, LearningRateSchedule? schedule = null) =>
         new(
-            TrainerTests.Net(), new SoftmaxCrossEntropy(), rule, _device, seed: 11,
+            TrainerTests.Net(), new SoftmaxCrossEntropy(), rule, Device, seed: 11,
             new TrainerOptions { Schedule = schedule ?? _schedule, ProgressInterval = TimeSpan.Zero });
 
     private (float[] Weights, FitResult Result) Train(Optimizer rule, int epochs, int stopAfter = 0, bool resume = false)

@@ -7,26 +7,11 @@ using DeepNative.Training;
 namespace DeepNative.Tests.Training;
 
 /// <summary>Early stopping and the best epoch's weights, with a model whose course is known.</summary>
-internal sealed class SelectionTests
+internal sealed class SelectionTests : TrainingFixture
 {
     // One weight w from 0, loss (w - 1)^2 on training, so each epoch of one step halves the distance to 1;
     // the validation set wants w = 0.8, which the second and third epoch come closest to: 0.5, 0.75, 0.875, ...
     private const float Wanted = 0.8f;
-
-    private Device _device = null!;
-    private TemporaryFolder _folder = null!;
-
-    [OneTimeSetUp]
-    public void Open() => _device = TestMachine.Open();
-
-    [OneTimeTearDown]
-    public void Close() => _device?.Dispose();
-
-    [SetUp]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void RemoveFolder() => _folder.Dispose();
 
     [TestCase(0, 8, 2)]
     [TestCase(1, 3, 2)]
@@ -41,12 +26,12 @@ internal sealed class SelectionTests
     [Test]
     public void Without_restoring_the_last_weights_stay()
     {
-        var (weight, result) = Train(new ModelSelection { Patience = 2, Restore = false, Path = _folder.File("best.safetensors") });
+        var (weight, result) = Train(new ModelSelection { Patience = 2, Restore = false, Path = Folder.File("best.safetensors") });
         Assert.That((result.Epochs, result.BestEpoch), Is.EqualTo((4, 2)));
         Assert.That(weight, Is.EqualTo(1 - 1 / 16f));
         var model = Net();
-        using var other = new Trainer(model, new SquaredError(), new Sgd(0.25f), _device);
-        other.Load(_folder.File("best.safetensors"));
+        using var other = new Trainer(model, new SquaredError(), new Sgd(0.25f), Device);
+        other.Load(Folder.File("best.safetensors"));
         Assert.That(Weight(model), Is.EqualTo(0.75f));
     }
 
@@ -67,7 +52,7 @@ internal sealed class SelectionTests
     [TestCase(false, 4)]
     public void A_resumed_run_selects_as_one_that_was_not_stopped(bool onDisk, int stopAfter)
     {
-        var selection = new ModelSelection { Patience = 4, Path = onDisk ? _folder.File("best.safetensors") : null };
+        var selection = new ModelSelection { Patience = 4, Path = onDisk ? Folder.File("best.safetensors") : null };
         var (whole, wholeResult) = Train(selection);
         Assert.That(wholeResult.Epochs, Is.EqualTo(6));
         Train(selection, stopAfter: stopAfter);
@@ -76,8 +61,8 @@ internal sealed class SelectionTests
         Assert.That((result.Epochs, result.BestEpoch, result.StoppedEarly), Is.EqualTo((6, 2, true)));
         // The checkpoint, whose best weights are beside those of the run, is still a file of weights.
         var model = Net();
-        using var other = new Trainer(model, new SquaredError(), new Sgd(0.25f), _device);
-        other.Load(_folder.File("run.safetensors"));
+        using var other = new Trainer(model, new SquaredError(), new Sgd(0.25f), Device);
+        other.Load(Folder.File("run.safetensors"));
         Assert.That(Weight(model), Is.EqualTo(1 - 1 / 64f));
     }
 
@@ -104,21 +89,21 @@ internal sealed class SelectionTests
     public void Progress_and_metrics_name_the_best_epoch()
     {
         var texts = new List<string>();
-        var log = new MetricsLog(_folder.File("metrics.jsonl"));
+        var log = new MetricsLog(Folder.File("metrics.jsonl"));
         using (log)
         {
-            using var trainer = new Trainer(Net(), new SquaredError(), new Sgd(0.25f), _device);
+            using var trainer = new Trainer(Net(), new SquaredError(), new Sgd(0.25f), Device);
             trainer.Fit(Data(1f), Options(new ModelSelection { Patience = 1 }) with { Progress = new Lines(texts), Observers = [log] });
         }
 
         Assert.That(texts.Select(text => text.Contains(", best,")), Is.EqualTo(new[] { true, true, false }));
-        Assert.That(File.ReadLines(_folder.File("metrics.jsonl")).Select(line => line.Contains("\"best_epoch\":2")), Is.EqualTo(new[] { false, true, true }));
+        Assert.That(File.ReadLines(Folder.File("metrics.jsonl")).Select(line => line.Contains("\"best_epoch\":2")), Is.EqualTo(new[] { false, true, true }));
     }
 
     [Test]
     public void What_cannot_be_is_refused()
     {
-        using var trainer = new Trainer(Net(), new SquaredError(), new Sgd(0.25f), _device);
+        using var trainer = new Trainer(Net(), new SquaredError(), new Sgd(0.25f), Device);
         Assert.That(
             () => trainer.Fit(Data(1f), Options(new ModelSelection()) with { Validation = null }),
             Throws.ArgumentException.With.Message.Contains("needs a validation set"));
@@ -144,8 +129,8 @@ internal sealed class SelectionTests
     {
         var model = Net();
         // The gradient is 2 (w - 1): a rate of 1/4 halves the distance.
-        using var trainer = new Trainer(model, new SquaredError(), new Sgd(0.25f), _device, options: options);
-        var checkpoint = _folder.File("run.safetensors");
+        using var trainer = new Trainer(model, new SquaredError(), new Sgd(0.25f), Device, options: options);
+        var checkpoint = Folder.File("run.safetensors");
         if (resume) trainer.Resume(checkpoint);
         using var stop = new CancellationTokenSource();
         var result = trainer.Fit(

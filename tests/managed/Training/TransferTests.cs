@@ -7,38 +7,23 @@ using DeepNative.Training;
 namespace DeepNative.Tests.Training;
 
 /// <summary>A trained net's features with another head.</summary>
-internal sealed class TransferTests
+internal sealed class TransferTests : TrainingFixture
 {
     private const int Size = 8;
-
-    private Device _device = null!;
-    private TemporaryFolder _folder = null!;
-
-    [OneTimeSetUp]
-    public void Open() => _device = TestMachine.Open();
-
-    [OneTimeTearDown]
-    public void Close() => _device?.Dispose();
-
-    [SetUp]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void RemoveFolder() => _folder.Dispose();
 
     [TestCase(4)]
     [TestCase(10)]
     public void Frozen_features_stay_to_the_bit_and_the_head_is_new(int classes)
     {
         var path = Pretrained();
-        using var source = new Trainer(Net.Create(10), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
+        using var source = new Trainer(Net.Create(10), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device);
         source.Load(path);
         var before = Values(source.Model);
 
         var head = Entry.HeadParameters(new ModelOptions { Classes = classes });
         var model = Net.Create(classes);
         using var trainer = new Trainer(
-            model, new SoftmaxCrossEntropy(), new Sgd(0.1f, 0.9f, 0.01f) { Groups = [new ParameterGroup("features.*") { Frozen = true }] }, _device,
+            model, new SoftmaxCrossEntropy(), new Sgd(0.1f, 0.9f, 0.01f) { Groups = [new ParameterGroup("features.*") { Frozen = true }] }, Device,
             seed: 3, new TrainerOptions { Averaging = new ExponentialAverage(0.9f), AccumulationSteps = 2 });
         var fresh = Values(model);
         var report = trainer.LoadFrom(path, head);
@@ -74,7 +59,7 @@ internal sealed class TransferTests
         var path = Pretrained();
         var model = Net.Create(10);
         using (var trainer = new Trainer(
-            model, new SoftmaxCrossEntropy(), new Sgd(0.1f) { Groups = [new ParameterGroup("features.*.weight") { Frozen = true }] }, _device))
+            model, new SoftmaxCrossEntropy(), new Sgd(0.1f) { Groups = [new ParameterGroup("features.*.weight") { Frozen = true }] }, Device))
         {
             trainer.LoadFrom(path);
             var before = Values(model);
@@ -90,7 +75,7 @@ internal sealed class TransferTests
     {
         var model = Net.Create(10);
         var norm = (BatchNorm)model.Children[0].Children[1];
-        using (new Trainer(model, new SoftmaxCrossEntropy(), new Sgd(0.1f) { Groups = [new ParameterGroup("features.*") { Frozen = true }] }, _device))
+        using (new Trainer(model, new SoftmaxCrossEntropy(), new Sgd(0.1f) { Groups = [new ParameterGroup("features.*") { Frozen = true }] }, Device))
             Assert.That(norm.Frozen);
         Assert.That(norm.Frozen, Is.False);
     }
@@ -100,30 +85,30 @@ internal sealed class TransferTests
     {
         var path = Pretrained();
         Assert.That(
-            () => new Trainer(Net.Create(10), new SoftmaxCrossEntropy(), new Sgd(0.1f) { Groups = [new ParameterGroup("body.*") { Frozen = true }] }, _device),
+            () => new Trainer(Net.Create(10), new SoftmaxCrossEntropy(), new Sgd(0.1f) { Groups = [new ParameterGroup("body.*") { Frozen = true }] }, Device),
             Throws.ArgumentException.With.Message.Contains("body.*"));
-        using var few = new Trainer(Net.Create(4), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
+        using var few = new Trainer(Net.Create(4), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device);
         Assert.That(
             () => few.LoadFrom(path),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("'head.weight' is F32").And.Message.Contains("expected F32 (4, 6)"));
-        using var wide = new Trainer(Net.Create(10, width: 7), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device);
+        using var wide = new Trainer(Net.Create(10, width: 7), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device);
         var before = Values(wide.Model);
         Assert.That(
             () => wide.LoadFrom(path, Entry.HeadParameters()),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("'features.0.weight'").And.Message.Not.Contains("head"));
         Assert.That(Values(wide.Model), Is.EqualTo(before));
         Assert.That(() => few.LoadFrom(path, ["neck.weight"]), Throws.ArgumentException.With.Message.Contains("'neck.weight'"));
-        Assert.That(() => few.LoadFrom(_folder.File("none")), Throws.TypeOf<FileNotFoundException>());
+        Assert.That(() => few.LoadFrom(Folder.File("none")), Throws.TypeOf<FileNotFoundException>());
     }
 
     [Test]
     public void Files_say_what_the_model_was_made_for()
     {
         var options = new ModelOptions { Classes = 3, InputShape = new Shape(1, Size, Size) };
-        var path = _folder.File("w.safetensors");
+        var path = Folder.File("w.safetensors");
         var data = Synthetic.Images(12, classes: 3, size: Size);
         using (var trainer = new Trainer(
-            ModelRegistry.Get("lenet300").Create(options), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device,
+            ModelRegistry.Get("lenet300").Create(options), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device,
             options: new TrainerOptions { ModelName = "lenet300", ModelOptions = options }))
         {
             trainer.Fit(data, epochs: 1, batch: 4);
@@ -132,7 +117,7 @@ internal sealed class TransferTests
 
         var description = ModelDescription.Read(path);
         Assert.That((description.Model, description.Options, description.InputShape), Is.EqualTo(("lenet300", options, (Shape?)new Shape(1, Size, Size))));
-        using var predictor = Predictor.Open(path, _device);
+        using var predictor = Predictor.Open(path, Device);
         Assert.That(predictor.Predict(data.Images.Span[..(Size * Size)])[0].Length, Is.EqualTo(3));
     }
 
@@ -140,8 +125,8 @@ internal sealed class TransferTests
 
     private string Pretrained()
     {
-        var path = _folder.File("features.safetensors");
-        using var trainer = new Trainer(Net.Create(10), new SoftmaxCrossEntropy(), new Sgd(0.1f), _device, seed: 9);
+        var path = Folder.File("features.safetensors");
+        using var trainer = new Trainer(Net.Create(10), new SoftmaxCrossEntropy(), new Sgd(0.1f), Device, seed: 9);
         trainer.Fit(Synthetic.Images(32, size: Size), epochs: 1, batch: 8);
         trainer.Save(path);
         return path;
