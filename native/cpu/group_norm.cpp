@@ -79,7 +79,7 @@ void forward_rows(const Extents& e, float epsilon, const Forward& a, int threads
       for (int64_t c = 0; c < e.width(); ++c) {
         const float scale = inv_std * value_or(a.weight, channel + c, 1);
         const float shift = value_or(a.bias, channel + c, 0);
-        k.affine(x + c * e.inner, y + c * e.inner, {1, e.inner, 0}, {&mean, &scale, &shift});
+        k.affine(x + c * e.inner, y + c * e.inner, {1, e.inner, 0}, {&mean, &scale, &shift}, {});
       }
     }
   });
@@ -158,13 +158,13 @@ void backward_rows(const Extents& e, const Backward& a, NormSums* sums, int thre
       const NormRuns run{1, e.inner, 0};
       const float mean = a.mean[chunk], inv_std = a.inv_std[chunk];
       for (int64_t c = 0; c < e.width(); ++c)
-        of_group[c] = k.sums(a.x + at + c * e.inner, a.dy + at + c * e.inner, run, mean);
+        of_group[c] = k.sums(a.x + at + c * e.inner, {a.dy + at + c * e.inner}, run, mean);
       const Coefficients coefficients(weighted_sum(of_group, a.weight, channel, e.width()), inv_std,
                                       e.size());
       for (int64_t c = 0; c < e.width(); ++c) {
         const int64_t i = at + c * e.inner;
         const float scale = inv_std * value_or(a.weight, channel + c, 1);
-        k.gradient(a.x + i, a.dy + i, a.dx + i, run,
+        k.gradient(a.x + i, {a.dy + i}, a.dx + i, run,
                    {&mean, &scale, &coefficients.offset, &coefficients.slope});
       }
     }
@@ -228,7 +228,8 @@ void forward_lanes(const Units& u, float epsilon, const Forward& a, NormMoments*
           scale[c] = a.inv_std[chunk] * value_or(a.weight, channel + c, 1);
           shift[c] = value_or(a.bias, channel + c, 0);
         }
-        k.lane_affine(a.x + offset, a.y + offset, u.runs(), u.x.block, width, {mean, scale, shift});
+        k.lane_affine(a.x + offset, a.y + offset, u.runs(), u.x.block, width, {mean, scale, shift},
+                      {});
       });
     }
   });
@@ -248,7 +249,7 @@ void backward_lanes(const Units& u, const Backward& a, NormSums* sums, int threa
       u.parts(unit, [&](int64_t channel, int width, int64_t offset) {
         float mean[kNormLanes];
         means(channel, width, mean);
-        k.lane_sums(a.x + offset, a.dy + offset, u.runs(), u.x.block, width, mean,
+        k.lane_sums(a.x + offset, {a.dy + offset}, u.runs(), u.x.block, width, mean,
                     of_sample + channel);
       });
       u.parts(unit, [&](int64_t channel, int width, int64_t at) {
@@ -264,7 +265,7 @@ void backward_lanes(const Units& u, const Backward& a, NormSums* sums, int threa
           offset[c] = coefficients.offset;
           slope[c] = coefficients.slope;
         }
-        k.lane_gradient(a.x + at, a.dy + at, a.dx + at, u.runs(), u.x.block, width,
+        k.lane_gradient(a.x + at, {a.dy + at}, a.dx + at, u.runs(), u.x.block, width,
                         {mean, scale, offset, slope});
       });
     }

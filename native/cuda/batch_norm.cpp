@@ -88,39 +88,8 @@ class BatchNormRelu final : public Candidate {
 
 // ---- backward ----
 
-// What is before the gradient of a batch norm.
-struct Before {
-  ReluGradientOf relu;
-  bool needs_masked;  // others read the gradient behind the relu
-  int bias;           // of the forward operator, where the mask can be computed from x; else -1
-};
-
-// The bias of the batch norm whose relu's output y is, if nothing else went into y and what the
-// mask depends on is unchanged before operator `last`.
-int bias_behind(const CompileView& view, const Operator& backward, int y, int last) {
-  const int producer = view.tensor(y).producer;
-  if (producer < 0) return -1;
-  for (int id : view.op(producer).inputs()) {
-    const int first = id < 0 ? -1 : view.tensor(id).producer;
-    if (first < 0 || view.op(first).kind() != DN_OPERATOR_BATCH_NORM) continue;
-    const Operator& forward = view.op(first);
-    if (attributes_of(forward).mode != DN_BATCH_NORM_TRAINING || forward.output(0) != id) continue;
-    const auto after = relu_after(view, id);
-    if (!after || after->op != producer || !after->relu || after->residual >= 0) continue;
-    if (forward.input(0) != backward.input(0) || forward.input(1) != backward.input(1) ||
-        forward.output(1) != backward.input(2) || forward.output(2) != backward.input(3))
-      continue;
-    for (int index = first + 1; index < last; ++index)
-      for (int written : view.op(index).outputs())
-        if (written >= 0 && (written == forward.input(0) || written == forward.input(1) ||
-                             written == forward.input(2)))
-          return -1;
-    return forward.input(2);
-  }
-  return -1;
-}
-
-KernelPlan plan_backward(const CompileView& view, int index, const std::optional<Before>& before) {
+KernelPlan plan_backward(const CompileView& view, int index,
+                         const std::optional<ReluGradientBeforeNorm>& before) {
   const Operator& op = view.op(index);
   const int x = op.input(0);
   const LayoutRef layout = working_layout(view, x);
@@ -173,37 +142,14 @@ class BatchNormReluBackward final : public Candidate {
   int kind() const override { return DN_OPERATOR_POINTWISE; }
 
   std::vector<int> match(const CompileView& view, int first, std::string& reason) const override {
-    Before before;
-    int backward = -1;
-    reason = find(view, first, before, backward);
-    return reason.empty() ? std::vector<int>{first, backward} : std::vector<int>{};
+    const auto found = relu_gradient_before_norm(view, first, reason);
+    if (found) reason = refuse(view, found->backward);
+    return reason.empty() ? std::vector<int>{first, found->backward} : std::vector<int>{};
   }
 
   KernelPlan plan(const CompileView& view, std::span<const int> operators) const override {
-    Before before;
-    int backward = -1;
-    find(view, operators[0], before, backward);
-    return plan_backward(view, backward, before);
-  }
-
- private:
-  static std::string find(const CompileView& view, int first, Before& before, int& backward) {
-    const auto relu = relu_gradient_of(view, first);
-    if (!relu) return "not the gradient of relu";
-    const TensorDeclaration& masked = view.tensor(relu->output);
-    if (!masked.transient()) return "the gradient is asked for";
-    for (int consumer : masked.consumers) {
-      const Operator& op = view.op(consumer);
-      if (op.kind() != DN_OPERATOR_BATCH_NORM || op.input(4) != relu->output ||
-          attributes_of(op).mode != DN_BATCH_NORM_BACKWARD)
-        continue;
-      backward = consumer;
-      before = {*relu, masked.consumers.size() > 1, -1};
-      if (!before.needs_masked && relu->other < 0)
-        before.bias = bias_behind(view, op, relu->y, backward);
-      return refuse(view, consumer);
-    }
-    return "the gradient of batch norm does not follow";
+    std::string reason;
+    return plan_backward(view, operators[1], relu_gradient_before_norm(view, operators[0], reason));
   }
 };
 

@@ -63,6 +63,33 @@ bool is_column_sum(const Operator& op) {
   return attributes.mode == DN_REDUCE_SUM && attributes.axes == 1;
 }
 
+// The bias of the batch norm whose relu's output y is, if nothing else went into y and what the
+// mask depends on is unchanged before operator `last`.
+int bias_behind(const CompileView& view, const Operator& backward, int y, int last) {
+  const int producer = view.tensor(y).producer;
+  if (producer < 0) return -1;
+  for (int id : view.op(producer).inputs()) {
+    const int first = id < 0 ? -1 : view.tensor(id).producer;
+    if (first < 0 || view.op(first).kind() != DN_OPERATOR_BATCH_NORM) continue;
+    const Operator& forward = view.op(first);
+    if (forward.attributes<dn_batch_norm_attributes>().mode != DN_BATCH_NORM_TRAINING ||
+        forward.output(0) != id)
+      continue;
+    const auto after = relu_after(view, id);
+    if (!after || after->op != producer || !after->relu || after->residual >= 0) continue;
+    if (forward.input(0) != backward.input(0) || forward.input(1) != backward.input(1) ||
+        forward.output(1) != backward.input(2) || forward.output(2) != backward.input(3))
+      continue;
+    for (int index = first + 1; index < last; ++index)
+      for (int written : view.op(index).outputs())
+        if (written >= 0 && (written == forward.input(0) || written == forward.input(1) ||
+                             written == forward.input(2)))
+          return -1;
+    return forward.input(2);
+  }
+  return -1;
+}
+
 }  // namespace
 
 bool is_relu(Expression e) {
@@ -134,6 +161,32 @@ std::optional<ReluGradientOf> relu_gradient_of(const CompileView& view, int inde
   for (int id : {found.gradient, found.y, found.other})
     if (id >= 0 && !alike(view, id, found.output)) return {};
   return found;
+}
+
+std::optional<ReluGradientBeforeNorm> relu_gradient_before_norm(const CompileView& view, int op,
+                                                                std::string& reason) {
+  const auto relu = relu_gradient_of(view, op);
+  if (!relu) {
+    reason = "not the gradient of relu";
+    return {};
+  }
+  const TensorDeclaration& masked = view.tensor(relu->output);
+  if (!masked.transient()) {
+    reason = "the gradient is asked for";
+    return {};
+  }
+  for (int consumer : masked.consumers) {
+    const Operator& backward = view.op(consumer);
+    if (backward.kind() != DN_OPERATOR_BATCH_NORM || backward.input(4) != relu->output ||
+        backward.attributes<dn_batch_norm_attributes>().mode != DN_BATCH_NORM_BACKWARD)
+      continue;
+    ReluGradientBeforeNorm found{*relu, consumer, masked.consumers.size() > 1};
+    if (!found.needs_masked && relu->other < 0)
+      found.bias = bias_behind(view, backward, relu->y, consumer);
+    return found;
+  }
+  reason = "the gradient of batch norm does not follow";
+  return {};
 }
 
 }  // namespace dn

@@ -28,6 +28,17 @@ struct ReluGradientOf {
 };
 DN_API std::optional<ReluGradientOf> relu_gradient_of(const CompileView& view, int op);
 
+// A pointwise operator that is relu's gradient, and behind it the gradient of batch norm, which reads it.
+struct ReluGradientBeforeNorm {
+  ReluGradientOf relu;
+  int backward;               // the operator behind it
+  bool needs_masked = false;  // others read the gradient behind the relu
+  int bias = -1;              // of the forward operator, where the mask can be computed from x
+};
+// Without it the reason says why.
+DN_API std::optional<ReluGradientBeforeNorm> relu_gradient_before_norm(const CompileView& view,
+                                                                       int op, std::string& reason);
+
 // For a product g^T x, the gradient of a linear layer's weight: the operator behind it that sums g over
 // its rows, the gradient of the bias.
 DN_API std::optional<int> bias_gradient_of(const CompileView& view, int product);

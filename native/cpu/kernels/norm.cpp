@@ -55,6 +55,102 @@ inline void for_blocks(const NormRuns& runs, int64_t positions, const Block& blo
     block(r * runs.distance, std::min(whole, runs.count - r), int64_t{0}, runs.length);
 }
 
+// ---- what is added to the loops ----
+
+// How a vector is read and written: under a mask, or as vector v of neighbouring channels.
+template <typename Mask>
+struct Masked {
+  static constexpr int v = 0;
+  Mask mask;
+  template <typename T>
+  vf read(const T* p) const {
+    return load(p, mask);
+  }
+  template <typename T>
+  void write(T* p, vf value) const {
+    store(p, value, mask);
+  }
+};
+template <typename L>
+struct OfLanes {
+  const L& lanes;  // Lanes or FullLanes
+  int v;
+  template <typename T>
+  vf read(const T* p) const {
+    return lanes.load_at(p, v);
+  }
+  template <typename T>
+  void write(T* p, vf value) const {
+    lanes.store_at(p, value, v);
+  }
+};
+
+// One number for all lanes, in the place of those of neighbouring channels.
+struct Constant {
+  vf at[1];
+  explicit Constant(float value) : at{broadcast(value)} {}
+};
+
+// A NaN stays one, as with the operator.
+inline vf relu(vf v) {
+  return v < 0 ? vf{} : v;
+}
+
+// Calls body(tail(offset, value, access)) for what follows the normalisation.
+template <typename T, typename Body>
+inline void with_tail(const NormTail<T>& tail, const Body& body) {
+  const T* added = tail.added;
+  const auto plus = [added](int64_t at, vf v, const auto& access) {
+    return v + access.read(added + at);
+  };
+  if (added && tail.relu)
+    body([=](int64_t at, vf v, const auto& access) { return relu(plus(at, v, access)); });
+  else if (added)
+    body(plus);
+  else if (tail.relu)
+    body([](int64_t, vf v, const auto&) { return relu(v); });
+  else
+    body([](int64_t, vf v, const auto&) { return v; });
+}
+
+// Calls body(incoming(offset, x - mean, access)) for a gradient that is not written anywhere.
+template <typename T, typename C, typename Body>
+inline void with_unwritten(const NormIncoming<T>& in, const C& scale, const C& shift,
+                           const Body& body) {
+  const T* dy = in.dy;
+  if (in.relu == NormRelu::FromInput)
+    body([dy, &scale, &shift](int64_t at, vf centred, const auto& access) {
+      const vf y = fma(centred, scale.at[access.v], shift.at[access.v]);
+      return y > 0 ? access.read(dy + at) : vf{};
+    });
+  else
+    body([dy](int64_t at, vf, const auto& access) { return access.read(dy + at); });
+}
+
+template <typename T, typename C, typename Body>
+inline void with_incoming(const NormIncoming<T>& in, const C& scale, const C& shift,
+                          const Body& body) {
+  if (in.relu != NormRelu::FromOutput) return with_unwritten(in, scale, shift, body);
+  const T *dy = in.dy, *other = in.other, *y = in.y;
+  T* masked = in.masked;
+  const auto cut = [y, masked](int64_t at, vf gradient, const auto& access) {
+    const vf g = access.read(y + at) > 0 ? gradient : vf{};
+    access.write(masked + at, g);
+    return g;
+  };
+  if (other)
+    body([=](int64_t at, vf, const auto& access) {
+      return cut(at, access.read(dy + at) + access.read(other + at), access);
+    });
+  else
+    body([=](int64_t at, vf, const auto& access) { return cut(at, access.read(dy + at), access); });
+}
+
+// The constants of the forward direction, where they are known.
+inline float number(const float* value) {
+  return value ? *value : 0.0f;
+}
+
 // ---- one channel ----
 
 template <typename T>
@@ -98,29 +194,29 @@ NormMoments moments(const T* x, const NormRuns& runs) {
 }
 
 template <typename T>
-NormSums sums(const T* x, const T* dy, const NormRuns& runs, float mean) {
+NormSums sums(const T* x, const NormIncoming<T>& dy, const NormRuns& runs, float mean) {
   NormSums all;
   if (runs.length == 0) return all;
-  for_blocks(runs, kBlock, [&](int64_t offset, int64_t count, int64_t, int64_t length) {
-    const LaneMask mask = first_lanes(int(length % kLanes));
-    vf sum[kUnroll] = {}, product[kUnroll] = {};
-    for (int64_t r = 0; r < count; ++r) {
-      const T *p = x + offset + r * runs.distance, *q = dy + offset + r * runs.distance;
-      for_vectors(
-          length,
-          [&](int u, int64_t i) {
-            const vf g = load(q + i);
-            sum[u] += g;
-            product[u] = fma(g, load(p + i) - mean, product[u]);
-          },
-          [&](int64_t i) {
-            const vf g = load(q + i, mask);
-            sum[3] += g;
-            product[3] = fma(g, load(p + i, mask) - mean, product[3]);
-          });
-    }
-    all.sum += total(sum);
-    all.product += total(product);
+  const Constant scale(number(dy.forward.scale)), shift(number(dy.forward.shift));
+  with_incoming(dy, scale, shift, [&](const auto& incoming) {
+    for_blocks(runs, kBlock, [&](int64_t offset, int64_t count, int64_t, int64_t length) {
+      const LaneMask mask = first_lanes(int(length % kLanes));
+      vf sum[kUnroll] = {}, product[kUnroll] = {};
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t first = offset + r * runs.distance;
+        const auto add = [&](int u, int64_t at, const auto& access) {
+          const vf centred = access.read(x + at) - mean;
+          const vf g = incoming(at, centred, access);
+          sum[u] += g;
+          product[u] = fma(g, centred, product[u]);
+        };
+        for_vectors(
+            length, [&](int u, int64_t i) { add(u, first + i, Masked{AllLanes{}}); },
+            [&](int64_t i) { add(3, first + i, Masked{mask}); });
+      }
+      all.sum += total(sum);
+      all.product += total(product);
+    });
   });
   return all;
 }
@@ -138,20 +234,28 @@ inline void for_all(const NormRuns& runs, const Body& body) {
 }
 
 template <typename T>
-void affine(const T* x, T* y, const NormRuns& runs, const NormAffine& k) {
+void affine(const T* x, T* y, const NormRuns& runs, const NormAffine& k, const NormTail<T>& tail) {
   const vf mean = broadcast(*k.mean), scale = broadcast(*k.scale), shift = broadcast(*k.shift);
-  for_all(runs, [&](int64_t i, auto mask) {
-    store(y + i, fma(load(x + i, mask) - mean, scale, shift), mask);
+  with_tail(tail, [&](const auto& then) {
+    for_all(runs, [&](int64_t i, auto mask) {
+      const vf v = fma(load(x + i, mask) - mean, scale, shift);
+      store(y + i, then(i, v, Masked{mask}), mask);
+    });
   });
 }
 
 template <typename T>
-void gradient(const T* x, const T* dy, T* dx, const NormRuns& runs, const NormGradient& k) {
+void gradient(const T* x, const NormIncoming<T>& dy, T* dx, const NormRuns& runs,
+              const NormGradient& k) {
   const vf mean = broadcast(*k.mean), scale = broadcast(*k.scale), offset = broadcast(*k.offset),
            slope = broadcast(-*k.slope);
-  for_all(runs, [&](int64_t i, auto mask) {
-    const vf g = fma(load(dy + i, mask), scale, -offset);
-    store(dx + i, fma(load(x + i, mask) - mean, slope, g), mask);
+  const Constant forward(number(dy.forward.scale)), shift(number(dy.forward.shift));
+  with_unwritten(dy, forward, shift, [&](const auto& incoming) {
+    for_all(runs, [&](int64_t i, auto mask) {
+      const vf centred = load(x + i, mask) - mean;
+      const vf g = fma(incoming(i, centred, Masked{mask}), scale, -offset);
+      store(dx + i, fma(centred, slope, g), mask);
+    });
   });
 }
 
@@ -201,8 +305,9 @@ inline void with_lanes(int width, const Body& body) {
 struct Constants {
   vf at[kVectors];
   template <typename L>
-  Constants(const L& lanes, const float* from) {
-    for (int v = 0; v < kVectors; ++v) at[v] = v < lanes.vectors() ? lanes.load_at(from, v) : vf{};
+  Constants(const L& lanes, const float* from) {  // null: 0
+    for (int v = 0; v < kVectors; ++v)
+      at[v] = from && v < lanes.vectors() ? lanes.load_at(from, v) : vf{};
   }
 };
 
@@ -261,31 +366,35 @@ void lane_moments(const T* x, const NormRuns& runs, int64_t step, int width, Nor
 }
 
 template <typename T>
-void lane_sums(const T* x, const T* dy, const NormRuns& runs, int64_t step, int width,
+void lane_sums(const T* x, const NormIncoming<T>& dy, const NormRuns& runs, int64_t step, int width,
                const float* mean, NormSums* result) {
   if (runs.length == 0) return;
   with_lanes(width, [&](const auto& lanes) {
-    const Constants centre(lanes, mean);
+    const Constants centre(lanes, mean), scale(lanes, dy.forward.scale),
+        shift(lanes, dy.forward.shift);
     double sum_of[kNormLanes] = {}, product_of[kNormLanes] = {};
-    for_blocks(runs, kLaneBlock, [&](int64_t offset, int64_t count, int64_t i, int64_t length) {
-      const int64_t first = offset - i + i * step;
-      vf sum[2][kVectors] = {}, product[2][kVectors] = {};
-      for_positions(count, runs.distance, length, step, [&](int64_t at, int u) {
-        for (int v = 0; v < lanes.vectors(); ++v) {
-          const vf g = lanes.load_at(dy + first + at, v);
-          sum[u][v] += g;
-          product[u][v] = fma(g, lanes.load_at(x + first + at, v) - centre.at[v], product[u][v]);
+    with_incoming(dy, scale, shift, [&](const auto& incoming) {
+      for_blocks(runs, kLaneBlock, [&](int64_t offset, int64_t count, int64_t i, int64_t length) {
+        const int64_t first = offset - i + i * step;
+        vf sum[2][kVectors] = {}, product[2][kVectors] = {};
+        for_positions(count, runs.distance, length, step, [&](int64_t at, int u) {
+          for (int v = 0; v < lanes.vectors(); ++v) {
+            const vf centred = lanes.load_at(x + first + at, v) - centre.at[v];
+            const vf g = incoming(first + at, centred, OfLanes{lanes, v});
+            sum[u][v] += g;
+            product[u][v] = fma(g, centred, product[u][v]);
+          }
+        });
+        float s[kNormLanes], p[kNormLanes];
+        for (int v = 0; v < kVectors; ++v) {
+          store(s + v * kLanes, sum[0][v] + sum[1][v]);
+          store(p + v * kLanes, product[0][v] + product[1][v]);
+        }
+        for (int k = 0; k < kNormLanes; ++k) {
+          sum_of[k] += s[k];
+          product_of[k] += p[k];
         }
       });
-      float s[kNormLanes], p[kNormLanes];
-      for (int v = 0; v < kVectors; ++v) {
-        store(s + v * kLanes, sum[0][v] + sum[1][v]);
-        store(p + v * kLanes, product[0][v] + product[1][v]);
-      }
-      for (int k = 0; k < kNormLanes; ++k) {
-        sum_of[k] += s[k];
-        product_of[k] += p[k];
-      }
     });
     for (int k = 0; k < width; ++k) {
       result[k].sum += sum_of[k];
@@ -296,28 +405,34 @@ void lane_sums(const T* x, const T* dy, const NormRuns& runs, int64_t step, int 
 
 template <typename T>
 void lane_affine(const T* x, T* y, const NormRuns& runs, int64_t step, int width,
-                 const NormAffine& k) {
+                 const NormAffine& k, const NormTail<T>& tail) {
   with_lanes(width, [&](const auto& lanes) {
     const Constants mean(lanes, k.mean), scale(lanes, k.scale), shift(lanes, k.shift);
-    for_positions(runs.count, runs.distance, runs.length, step, [&](int64_t at, int) {
-      for (int v = 0; v < lanes.vectors(); ++v)
-        lanes.store_at(y + at, fma(lanes.load_at(x + at, v) - mean.at[v], scale.at[v], shift.at[v]),
-                       v);
+    with_tail(tail, [&](const auto& then) {
+      for_positions(runs.count, runs.distance, runs.length, step, [&](int64_t at, int) {
+        for (int v = 0; v < lanes.vectors(); ++v) {
+          const vf value = fma(lanes.load_at(x + at, v) - mean.at[v], scale.at[v], shift.at[v]);
+          lanes.store_at(y + at, then(at, value, OfLanes{lanes, v}), v);
+        }
+      });
     });
   });
 }
 
 template <typename T>
-void lane_gradient(const T* x, const T* dy, T* dx, const NormRuns& runs, int64_t step, int width,
-                   const NormGradient& k) {
+void lane_gradient(const T* x, const NormIncoming<T>& dy, T* dx, const NormRuns& runs, int64_t step,
+                   int width, const NormGradient& k) {
   with_lanes(width, [&](const auto& lanes) {
     const Constants mean(lanes, k.mean), scale(lanes, k.scale), offset(lanes, k.offset),
-        slope(lanes, k.slope);
-    for_positions(runs.count, runs.distance, runs.length, step, [&](int64_t at, int) {
-      for (int v = 0; v < lanes.vectors(); ++v) {
-        const vf g = fma(lanes.load_at(dy + at, v), scale.at[v], -offset.at[v]);
-        lanes.store_at(dx + at, fma(lanes.load_at(x + at, v) - mean.at[v], -slope.at[v], g), v);
-      }
+        slope(lanes, k.slope), forward(lanes, dy.forward.scale), shift(lanes, dy.forward.shift);
+    with_unwritten(dy, forward, shift, [&](const auto& incoming) {
+      for_positions(runs.count, runs.distance, runs.length, step, [&](int64_t at, int) {
+        for (int v = 0; v < lanes.vectors(); ++v) {
+          const vf centred = lanes.load_at(x + at, v) - mean.at[v];
+          const vf g = fma(incoming(at, centred, OfLanes{lanes, v}), scale.at[v], -offset.at[v]);
+          lanes.store_at(dx + at, fma(centred, -slope.at[v], g), v);
+        }
+      });
     });
   });
 }
@@ -335,7 +450,7 @@ void row_affine(const float* x, float* y, int64_t n, float mean, float inv_std, 
 }
 
 NormSums row_sums(const float* x, const float* dy, const float* weight, int64_t n, float mean) {
-  if (!weight) return sums(x, dy, {1, n, 0}, mean);
+  if (!weight) return sums(x, NormIncoming<float>{dy}, {1, n, 0}, mean);
   NormSums all;
   for_blocks({1, n, 0}, kBlock, [&](int64_t first, int64_t, int64_t, int64_t length) {
     const LaneMask mask = first_lanes(int(length % kLanes));

@@ -48,25 +48,56 @@ struct NormGradient {
   const float *mean, *scale, *offset, *slope;
 };
 
+// What follows the normalisation: y = relu(x + added), either of them or none.
+template <typename T>
+struct NormTail {
+  const T* added = nullptr;
+  bool relu = false;
+
+  NormTail from(int64_t offset) const { return {added ? added + offset : nullptr, relu}; }
+};
+
+// The gradient g that reaches the normalisation: dy, or where a relu is behind it,
+//   dy            where the normalisation's own value, computed again from x, is > 0;
+//   dy (+ other)  where y > 0, which is also written to `masked`; that may be dy itself.
+enum class NormRelu { None, FromInput, FromOutput };
+template <typename T>
+struct NormIncoming {
+  const T* dy;
+  NormRelu relu = NormRelu::None;
+  NormAffine forward{};      // FromInput
+  const T* y = nullptr;      // FromOutput
+  const T* other = nullptr;  // or null
+  T* masked = nullptr;
+
+  NormIncoming from(int64_t offset) const {
+    if (relu != NormRelu::FromOutput) return {dy + offset, relu, forward};
+    return {dy + offset,    relu, forward, y + offset, other ? other + offset : nullptr,
+            masked + offset};
+  }
+};
+
 // For data of type T: float, BFloat16 or Float16. Constants and sums are what they are for float.
 template <typename T>
 struct NormTable {
   // ---- one channel: positions side by side; constants are one number each ----
   NormMoments (*moments)(const T* x, const NormRuns& runs);
-  NormSums (*sums)(const T* x, const T* dy, const NormRuns& runs, float mean);
-  void (*affine)(const T* x, T* y, const NormRuns& runs, const NormAffine& constants);
-  void (*gradient)(const T* x, const T* dy, T* dx, const NormRuns& runs,
+  NormSums (*sums)(const T* x, const NormIncoming<T>& dy, const NormRuns& runs, float mean);
+  void (*affine)(const T* x, T* y, const NormRuns& runs, const NormAffine& constants,
+                 const NormTail<T>& tail);
+  // dy is None or FromInput.
+  void (*gradient)(const T* x, const NormIncoming<T>& dy, T* dx, const NormRuns& runs,
                    const NormGradient& constants);
 
   // ---- `width` (up to kNormLanes) neighbouring channels; one constant a channel ----
   void (*lane_moments)(const T* x, const NormRuns& runs, int64_t step, int width,
                        NormMoments* moments);
-  void (*lane_sums)(const T* x, const T* dy, const NormRuns& runs, int64_t step, int width,
-                    const float* mean, NormSums* sums);
+  void (*lane_sums)(const T* x, const NormIncoming<T>& dy, const NormRuns& runs, int64_t step,
+                    int width, const float* mean, NormSums* sums);
   void (*lane_affine)(const T* x, T* y, const NormRuns& runs, int64_t step, int width,
-                      const NormAffine& constants);
-  void (*lane_gradient)(const T* x, const T* dy, T* dx, const NormRuns& runs, int64_t step,
-                        int width, const NormGradient& constants);
+                      const NormAffine& constants, const NormTail<T>& tail);
+  void (*lane_gradient)(const T* x, const NormIncoming<T>& dy, T* dx, const NormRuns& runs,
+                        int64_t step, int width, const NormGradient& constants);
 };
 
 // One row whose elements have a weight and a bias (null: 1, 0) each.

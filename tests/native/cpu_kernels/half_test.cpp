@@ -114,7 +114,7 @@ TEST_P(Half, NormsOfBfloat16AreTheFormulas) {
     mean[c] = (float)moments[c].mean, scale[c] = 2.0f + (float)c, shift[c] = 0.5f;
   }
   k.lane_affine(data, reinterpret_cast<BFloat16*>(y.data()), {1, kPositions, 0}, kWidth, kWidth,
-                {mean, scale, shift});
+                {mean, scale, shift}, {});
   for (size_t i = 0; i < x.size(); ++i) {
     const float in = std::bit_cast<float>((uint32_t)x[i] << 16);
     const double exact = ((double)in - mean[i % kWidth]) * scale[i % kWidth] + 0.5;

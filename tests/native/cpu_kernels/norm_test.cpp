@@ -86,12 +86,12 @@ TEST_P(Norm, ChannelsAreTheFormulas) {
     expect_near("mean", moments.mean, mean, tolerance(n, 1));
     expect_near("square", moments.square, square, tolerance(n, 4 * n + 1));
     EXPECT_EQ(moments.count, n);
-    const NormSums sums = k.sums(x.data(), dy.data(), runs, centre);
+    const NormSums sums = k.sums(x.data(), {dy.data()}, runs, centre);
     expect_near("sum", sums.sum, sum, tolerance(n, 2 * n));
     expect_near("product", sums.product, product, tolerance(n, 4 * n));
     const float scale = 1.5f, shift = -0.5f, slope = 0.25f;
-    k.affine(x.data(), y.data(), runs, {&centre, &scale, &shift});
-    k.gradient(x.data(), dy.data(), dx.data(), runs, {&centre, &scale, &shift, &slope});
+    k.affine(x.data(), y.data(), runs, {&centre, &scale, &shift}, {});
+    k.gradient(x.data(), {dy.data()}, dx.data(), runs, {&centre, &scale, &shift, &slope});
     each([&](size_t i) {
       const double c = double(x[i]) - centre;
       expect_near("y", y[i], c * scale + shift, tolerance(4, 4));
@@ -118,10 +118,10 @@ TEST_P(Norm, NeighbouringChannelsAreTheFormulas) {
       std::vector<NormMoments> moments(16);
       std::vector<NormSums> sums(16);
       k.lane_moments(x.data(), runs, step, width, moments.data());
-      k.lane_sums(x.data(), dy.data(), runs, step, width, centre.data(), sums.data());
+      k.lane_sums(x.data(), {dy.data()}, runs, step, width, centre.data(), sums.data());
       k.lane_affine(x.data(), y.data(), runs, step, width,
-                    {centre.data(), scale.data(), shift.data()});
-      k.lane_gradient(x.data(), dy.data(), dx.data(), runs, step, width,
+                    {centre.data(), scale.data(), shift.data()}, {});
+      k.lane_gradient(x.data(), {dy.data()}, dx.data(), runs, step, width,
                       {centre.data(), scale.data(), shift.data(), slope.data()});
       const double n = double(runs.positions());
       for (int c = 0; c < width; ++c) {
@@ -147,6 +147,103 @@ TEST_P(Norm, NeighbouringChannelsAreTheFormulas) {
       y.expect_intact();
       dx.expect_intact();
     }
+}
+
+// What follows the normalisation, and its gradient: the same bits as the passes one by one.
+TEST_P(Norm, TheTailAndItsGradientAreThePassesOneByOne) {
+  const NormTable<float>& k = *GetParam().norm;
+  const int64_t step = 20;
+  for (int width : {0, 16, 5})  // 0: one channel
+    for (const NormRuns& shape :
+         {NormRuns{3, 7, 11}, NormRuns{1, 9000, 0}, NormRuns{2, 150, 400}}) {
+      SCOPED_TRACE(testing::Message()
+                   << width << " channels, " << shape.count << " runs of " << shape.length);
+      const NormRuns runs{shape.count, shape.length, shape.distance * (width ? step : 1)};
+      const size_t numel = size_t((runs.count - 1) * runs.distance +
+                                  (width ? (runs.length - 1) * step + width : runs.length));
+      const Guarded x(numel, 1, -2, 2), dy(numel, 2, -1, 2), other(numel, 3, -1, 1);
+      std::vector<float> mean(16, 0.1f), scale(16, 1.5f), shift(16, -0.5f), slope(16, 0.25f);
+      const NormAffine forward{mean.data(), scale.data(), shift.data()};
+      const NormGradient backward{mean.data(), scale.data(), shift.data(), slope.data()};
+      const auto affine = [&](const NormTail<float>& tail) {
+        Guarded y(numel);
+        if (width)
+          k.lane_affine(x.data(), y.data(), runs, step, width, forward, tail);
+        else
+          k.affine(x.data(), y.data(), runs, forward, tail);
+        y.expect_intact();
+        return y.all;
+      };
+      struct Gradients {
+        std::vector<double> sums;
+        std::vector<float> dx;
+      };
+      const auto gradients = [&](const NormIncoming<float>& sum, const NormIncoming<float>& dy) {
+        std::vector<NormSums> sums(16);
+        Guarded dx(numel);
+        if (width) {
+          k.lane_sums(x.data(), sum, runs, step, width, mean.data(), sums.data());
+          k.lane_gradient(x.data(), dy, dx.data(), runs, step, width, backward);
+        } else {
+          sums[0] = k.sums(x.data(), sum, runs, mean[0]);
+          k.gradient(x.data(), dy, dx.data(), runs, backward);
+        }
+        dx.expect_intact();
+        Gradients all{{}, dx.all};
+        for (const NormSums& s : sums) all.sums.insert(all.sums.end(), {s.sum, s.product});
+        return all;
+      };
+      // Guards and gaps hold the same number everywhere.
+      const std::vector<float> plain = affine({});
+      std::vector<float> cut = plain, added = plain, both = plain;
+      Guarded masked(numel), masked_sum(numel), y(numel);
+      for (size_t i = 0; i < numel; ++i) {
+        const size_t at = i + kGuardCount;
+        if (plain[at] == kGuard) continue;
+        cut[at] = std::max(plain[at], 0.0f);
+        added[at] = plain[at] + other[i];
+        both[at] = std::max(added[at], 0.0f);
+        masked.data()[i] = cut[at] > 0 ? dy[i] : 0;
+        masked_sum.data()[i] = both[at] > 0 ? dy[i] + other[i] : 0;
+        y.data()[i] = both[at];
+      }
+      EXPECT_EQ(affine({nullptr, true}), cut);
+      EXPECT_EQ(affine({other.data(), false}), added);
+      EXPECT_EQ(affine({other.data(), true}), both);
+
+      const auto same = [](const Gradients& a, const Gradients& b) {
+        return a.sums == b.sums && a.dx == b.dx;
+      };
+      const NormIncoming<float> from_input{dy.data(), NormRelu::FromInput, forward};
+      EXPECT_TRUE(
+          same(gradients(from_input, from_input), gradients({masked.data()}, {masked.data()})));
+      Guarded written(numel);
+      const NormIncoming<float> from_output{dy.data(), NormRelu::FromOutput, {},
+                                            y.data(),  other.data(),         written.data()};
+      EXPECT_TRUE(same(gradients(from_output, {written.data()}),
+                       gradients({masked_sum.data()}, {masked_sum.data()})));
+      EXPECT_EQ(written.all, masked_sum.all);
+      // Over dy itself.
+      Guarded place = dy;
+      const NormIncoming<float> in_place{place.data(), NormRelu::FromOutput, {}, y.data(),
+                                         nullptr,      place.data()};
+      gradients(in_place, {place.data()});
+      for (size_t i = 0; i < numel; ++i) {
+        if (plain[i + kGuardCount] == kGuard) continue;
+        ASSERT_EQ(place[i], y[i] > 0 ? dy[i] : 0);
+      }
+      place.expect_intact();
+    }
+}
+
+TEST_P(Norm, ANumberThatIsNoneStaysOneBehindRelu) {
+  const NormTable<float>& k = *GetParam().norm;
+  const float x[] = {NAN, -1, 1}, mean[16] = {}, scale[16] = {1, 1, 1}, shift[16] = {};
+  float y[3];
+  k.affine(x, y, {1, 3, 0}, {mean, scale, shift}, {nullptr, true});
+  EXPECT_TRUE(std::isnan(y[0]) && y[1] == 0 && y[2] == 1);
+  k.lane_affine(x, y, {1, 1, 0}, 3, 3, {mean, scale, shift}, {nullptr, true});
+  EXPECT_TRUE(std::isnan(y[0]) && y[1] == 0 && y[2] == 1);
 }
 
 TEST_P(Norm, SoftmaxRowsAndColumnsAreTheFormulas) {

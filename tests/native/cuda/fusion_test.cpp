@@ -1,5 +1,5 @@
-// What one kernel of the CUDA device does for several operators, against the CPU device doing the
-// same program.
+// What one kernel does for several operators, on the CUDA and on the CPU device, against the operators
+// one by one on the CPU.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -42,7 +42,9 @@ size_t numel(const Dims& dims) {
 // A program under construction on one device, with named results.
 class Trial {
  public:
-  explicit Trial(dn_device* device) : device_(device), program_(device) {}
+  // one_by_one: what is between the operators can be read from outside, so that none is left out.
+  explicit Trial(dn_device* device, bool one_by_one = false)
+      : device_(device), one_by_one_(one_by_one), program_(device) {}
 
   int input(const Dims& dims, float low = -2, float high = 2) {
     std::vector<float> values(numel(dims));
@@ -50,7 +52,8 @@ class Trial {
     return program_.bind(*keep(make_tensor(device_, dims, values)));
   }
   int transient(const Dims& dims, dn_dtype dtype = DN_DTYPE_F32) {
-    return program_.transient(dims, dtype);
+    return one_by_one_ && dtype == DN_DTYPE_F32 ? program_.bind(*keep(make_tensor(device_, dims)))
+                                                : program_.transient(dims, dtype);
   }
   int result(const std::string& name, const Dims& dims) {
     const auto& tensor = *keep(make_tensor(device_, dims));
@@ -94,19 +97,22 @@ class Trial {
   uint32_t next() { return state_ = state_ * 1664525u + 1013904223u; }
 
   dn_device* device_;
+  bool one_by_one_;
   ProgramBuilder program_;
   std::vector<std::unique_ptr<Handle<dn_tensor>>> tensors_;
   std::map<std::string, std::pair<dn_tensor*, size_t>> results_;
   uint32_t state_ = 12345;
 };
 
-// Builds the same program on both devices, compares all results, and expects these kernels.
-void compare(const std::vector<std::string>& kernels, const std::function<void(Trial&)>& build) {
+// Compares all results of a program, whose kernels are to be these, with the operators one by one.
+void compare(const char* device, const std::vector<std::string>& kernels,
+             const std::function<void(Trial&)>& build) {
+  SCOPED_TRACE(device);
   dn_device* raw = nullptr;
-  ASSERT_OK(dn_device_open("hostsim", nullptr, &raw));
-  const Handle<dn_device> simulated(raw);
+  ASSERT_OK(dn_device_open(device, nullptr, &raw));
+  const Handle<dn_device> tried(raw);
   const Handle<dn_device> cpu = open_cpu();
-  Trial expected(cpu.get()), actual(simulated.get());
+  Trial expected(cpu.get(), true), actual(tried.get());
   build(expected);
   build(actual);
   if (::testing::Test::HasFatalFailure()) return;
@@ -120,6 +126,12 @@ void compare(const std::vector<std::string>& kernels, const std::function<void(T
           << name << " element " << i << " is " << found.at(name)[i] << ", expected " << values[i];
   }
   EXPECT_EQ(actual.kernels(), kernels);
+  for (const std::string& kernel : expected.kernels())
+    EXPECT_EQ(kernel.back(), '1') << kernel << " is no reference";
+}
+
+void compare(const std::vector<std::string>& kernels, const std::function<void(Trial&)>& build) {
+  for (const char* device : {"hostsim", "cpu"}) compare(device, kernels, build);
 }
 
 struct Forward {
@@ -243,23 +255,25 @@ TEST(Fusion, AMaskIsNotTakenFromAChangedBias) {
 
 TEST(Fusion, MaxPoolingWithRelu) {
   for (const Dims& dims : {Dims{2, 8, 6, 7}, Dims{2, 3, 4, 4}, Dims{1, 1, 8, 6}, Dims{2, 5, 2, 2}})
-    compare({"own:max_pooling_relu 2", "own:max_pooling_relu_backward 2"}, [&](Trial& t) {
-      dn_pooling_attributes attributes{};
-      attributes.struct_size = sizeof attributes;
-      attributes.direction = DN_FORWARD;
-      attributes.mode = DN_POOLING_MAX;
-      attributes.spatial_rank = 2;
-      for (int i = 0; i < 2; ++i) attributes.kernel[i] = 2, attributes.stride[i] = i + 1;
-      const Dims small = {dims[0], dims[1], dims[2] - 1, dims[3] / 2};
-      const int pooled = t.transient(small), tap = t.transient(small, DN_DTYPE_U8);
-      const int y = t.result("y", small), masked = t.transient(small);
-      EXPECT_OK(t.program().add(DN_OPERATOR_POOLING, &attributes, {t.input(dims)}, {pooled, tap}));
-      EXPECT_OK(t.program().pointwise(kRelu, {pooled}, {y}));
-      EXPECT_OK(t.program().pointwise(kReluGradient, {t.input(small), y}, {masked}));
-      attributes.direction = DN_BACKWARD_DATA;
-      EXPECT_OK(
-          t.program().add(DN_OPERATOR_POOLING, &attributes, {masked, tap}, {t.result("dx", dims)}));
-    });
+    compare(
+        "hostsim", {"own:max_pooling_relu 2", "own:max_pooling_relu_backward 2"}, [&](Trial& t) {
+          dn_pooling_attributes attributes{};
+          attributes.struct_size = sizeof attributes;
+          attributes.direction = DN_FORWARD;
+          attributes.mode = DN_POOLING_MAX;
+          attributes.spatial_rank = 2;
+          for (int i = 0; i < 2; ++i) attributes.kernel[i] = 2, attributes.stride[i] = i + 1;
+          const Dims small = {dims[0], dims[1], dims[2] - 1, dims[3] / 2};
+          const int pooled = t.transient(small), tap = t.transient(small, DN_DTYPE_U8);
+          const int y = t.result("y", small), masked = t.transient(small);
+          EXPECT_OK(
+              t.program().add(DN_OPERATOR_POOLING, &attributes, {t.input(dims)}, {pooled, tap}));
+          EXPECT_OK(t.program().pointwise(kRelu, {pooled}, {y}));
+          EXPECT_OK(t.program().pointwise(kReluGradient, {t.input(small), y}, {masked}));
+          attributes.direction = DN_BACKWARD_DATA;
+          EXPECT_OK(t.program().add(DN_OPERATOR_POOLING, &attributes, {masked, tap},
+                                    {t.result("dx", dims)}));
+        });
 }
 
 // Where both arrangements meet: one position has none of its own, windows may see it several times.
