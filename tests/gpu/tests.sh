@@ -179,8 +179,8 @@ kernel-tests failed "killed by signal 9, or stopped after 240 s"
 managed-tests failed "one \"reason\""
 train skipped "no such thing here"
 timings passed ""
-models skipped "not asked for"
-sanitizers passed ""'
+sanitizers passed ""
+models skipped "not asked for"'
   grep -F '"result": {"a": 1}' rehearsal-*.json
   grep -x words rehearsal-*.md
   grep -F '| model | mnistnet | rehearsal |' PROVEN.md

@@ -21,15 +21,25 @@ else
 fi
 precisions=(f32)
 ! "$tool" bench --help | grep -q bf16 || precisions+=(bf16)
-each=$(((DN_LIMIT - 10) / (${#models[@]} ? ${#models[@]} : 1)))
+# The seconds of one model: its part, but no less than our runs and a peer that compiles need.
+readonly limit=$((DN_LIMIT - 10)) least=60
+each=$((limit / ${#models[@]}))
+((each >= least)) || each=$least
 
 # ours MODEL PRECISION FILE
 ours() {
-  DEEPNATIVE_KERNEL_LOG=$DN_STAGE/launched timeout -k 2 60 "$tool" bench "$1" --device "$DN_DEVICE" --precision "$2" \
-    "${steps[@]}" --json "$3"
+  local most=$((limit - SECONDS))
+  ((most > 0)) || return 124
+  DEEPNATIVE_KERNEL_LOG=$DN_STAGE/launched timeout -k 2 $((most < 60 ? most : 60)) "$tool" bench "$1" --device "$DN_DEVICE" \
+    --precision "$2" "${steps[@]}" --json "$3"
 }
 
-result='' bad=''
+# After every model: a stage that is stopped leaves what it has.
+write_result() {
+  echo "{\"peer_missing\": $(json_text "$peer"), \"models\": [$result], \"left_out\": [$left_out]}" >result.json
+}
+
+result='' left_out='' bad=''
 {
   ((DN_REHEARSE)) || echo "Training steps on one random batch in the GPU's memory, images/s. Time of compilation in brackets, not counted."
   echo
@@ -37,7 +47,11 @@ result='' bad=''
   echo "|---|---|---|---|---|---|---|"
 } >report.md
 for model in "${models[@]}"; do
-  entry='' done=1
+  if [[ -n $result ]] && ((SECONDS + each > limit)); then
+    left_out+="${left_out:+, }$(json_text "$model")"
+    continue
+  fi
+  entry='' done=1 began=$SECONDS
   for precision in "${precisions[@]}"; do
     if ! ours "$model" "$precision" "$model-$precision-1.json" || [[ -z $(json_get "$model-$precision-1.json" train_loss) ]]; then
       done=0 bad+="$model in $precision; "
@@ -46,7 +60,10 @@ for model in "${models[@]}"; do
   batch=$(json_get "$model-f32-1.json" batch 2>/dev/null)
   : >"$model-peer.jsonl"
   if [[ -z $peer ]]; then
-    timeout -k 5 "$each" python3 "$DN_ROOT/bench/peers/gpu_steps.py" "$model" --batch "${batch:-100}" --limit $((each - 5)) \
+    # Our second runs take as long as the first.
+    left=$((each - 2 * (SECONDS - began)))
+    ((left >= 15)) || left=15
+    timeout -k 5 "$left" python3 "$DN_ROOT/bench/peers/gpu_steps.py" "$model" --batch "${batch:-100}" --limit $((left - 5)) \
       --data "$DN_BUNDLE/data/mnist" >"$model-peer.jsonl" || echo "the peer of $model ended with exit code $?"
   fi
   for precision in "${precisions[@]}"; do
@@ -75,7 +92,10 @@ $(<"$model-$precision-2.json")"
   ((done == 0)) || echo "model $model" >>proven
   result+="${result:+,
 }{\"model\": \"$model\", \"ours\": [$entry], \"peer\": [$(paste -sd, "$model-peer.jsonl")]}"
+  write_result
 done
+write_result
+[[ -z $left_out ]] || printf '\nLeft out, for want of time: %s.\n' "${left_out//\"/}" >>report.md
 [[ -z $peer ]] || printf '\n%s.\n' "$peer" >>report.md
 while IFS= read -r line; do
   echo "$line" >line.json
@@ -84,5 +104,4 @@ while IFS= read -r line; do
     "$(json_get line.json epochs)" "$(json_get line.json setting)" "$(json_get line.json seconds)" \
     "$(json_get line.json test_error)" "$(json_get line.json error)" >>report.md
 done < <(cat ./*-peer.jsonl)
-echo "{\"peer_missing\": $(json_text "$peer"), \"models\": [$result]}" >result.json
 [[ -z $bad ]] || fail "failed: ${bad%; }"

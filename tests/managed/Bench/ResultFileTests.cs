@@ -11,7 +11,7 @@ internal sealed class ResultFileTests
 {
     private const string FileVariable = "DEEPNATIVE_RESULT_FILE";
     private static readonly string[] _stages =
-        ["environment", "build", "kernel-tests", "managed-tests", "train", "timings", "models", "sanitizers"];
+        ["environment", "build", "kernel-tests", "managed-tests", "train", "timings", "sanitizers", "models"];
 
     private static readonly string[] _statuses = ["passed", "failed", "skipped"];
 
