@@ -7,8 +7,10 @@ trained() {
   shift 2
   if [[ -f runs/$name/metrics.json ]] && grep -q '"completed": true' "runs/$name/metrics.json"; then return; fi
   if [[ -f runs/$name/checkpoint.safetensors ]]; then
-    ./deepnative train --resume --name "$name" --train-error
+    ./deepnative train --resume --name "$name" --train-error "$@"
   else
+    # One that was stopped in its first epoch leaves no checkpoint.
+    rm -rf "runs/$name"
     ./deepnative train "$model" --name "$name" --seed 1 --train-error "$@"
   fi
 }
