@@ -7,13 +7,16 @@ namespace DeepNative.Training;
 /// <summary>
 /// Metrics as JSON lines: one flat object with snake_case keys for every epoch ("event": "epoch") and, where
 /// <see cref="FitOptions.StepInterval"/> asks for it, for steps ("event": "step"), written through at once. What
-/// is not known, or not finite, is left out. A resumed run drops the lines behind its checkpoint and goes on.
+/// is not known, or not finite, is left out. A resumed run drops the lines behind its checkpoint and goes on; its seconds
+/// count from the end of the last epoch there.
 /// </summary>
 /// <remarks>Not thread-safe.</remarks>
 public sealed class MetricsLog : ITrainingObserver, IDisposable
 {
     private readonly string _path;
     private FileStream? _file;
+    private double _secondsBefore;
+    private double _dataSecondsBefore;
 
     /// <summary>Nothing is touched before a run begins.</summary>
     /// <param name="path">The file; its folder must exist.</param>
@@ -29,6 +32,7 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
         ArgumentNullException.ThrowIfNull(start);
         _file?.Dispose();
         _file = null;
+        (_secondsBefore, _dataSecondsBefore) = (0, 0);
         if (start.Step > 0 && File.Exists(_path)) Trim(start.Step);
         _file = new FileStream(_path, start.Step > 0 ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.Read);
     }
@@ -54,8 +58,8 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
         line.Add("train_loss", epoch.Loss);
         line.Add("learning_rate", epoch.LearningRate);
         line.Add("examples_per_second", epoch.ImagesPerSecond);
-        line.Add("seconds", epoch.Seconds);
-        line.Add("data_seconds", epoch.DataSeconds);
+        line.Add("seconds", _secondsBefore + epoch.Seconds);
+        line.Add("data_seconds", _dataSecondsBefore + epoch.DataSeconds);
         if (epoch.Training is { } training) line.Add("train_error", training.Error);
         if (epoch.Validation is { } validation)
         {
@@ -80,22 +84,26 @@ public sealed class MetricsLog : ITrainingObserver, IDisposable
         using (var writer = new StreamWriter(file.Stream, leaveOpen: true) { NewLine = "\n" })
         {
             foreach (var line in File.ReadLines(_path))
-                if (StepOf(line) <= step) writer.WriteLine(line);
+                if (IsUpTo(step, line)) writer.WriteLine(line);
         }
 
         file.Commit();
     }
 
-    private static long StepOf(string line)
+    // Whether a line is kept; the last epoch among them tells how long the run has taken.
+    private bool IsUpTo(long step, string line)
     {
         try
         {
             using var document = JsonDocument.Parse(line);
-            return document.RootElement.GetProperty("step").GetInt64();
+            if (document.RootElement.GetProperty("step").GetInt64() > step) return false;
+            if (document.RootElement.TryGetProperty("seconds", out var seconds)) _secondsBefore = seconds.GetDouble();
+            if (document.RootElement.TryGetProperty("data_seconds", out seconds)) _dataSecondsBefore = seconds.GetDouble();
+            return true;
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            return long.MaxValue;
+            return false;
         }
     }
 
