@@ -13,6 +13,12 @@ public sealed record ModelDescription(string Model, ModelOptions Options, Shape?
     /// <summary>How inputs became the model's; null: bytes / 255, floats as they are, or the file does not say.</summary>
     public Normalization? Normalization { get; init; }
 
+    /// <summary>The name of the data set that it was trained on; empty where the file says none.</summary>
+    public string Data { get; init; } = "";
+
+    /// <summary>The names of the classes, in the order of the outputs; none where the file does not say.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
     /// <summary>Reads the head of a file.</summary>
     /// <param name="path">A safetensors file.</param>
     /// <returns>What it says.</returns>
@@ -31,6 +37,8 @@ public sealed record ModelDescription(string Model, ModelOptions Options, Shape?
             file.Metadata.GetValueOrDefault(ModelMetadata.Model, ""), ModelMetadata.ReadOptions(file.Metadata, path), input?.Shape)
         {
             Normalization = input?.Normalization,
+            Data = file.Metadata.GetValueOrDefault(ModelMetadata.Data, ""),
+            ClassNames = ModelMetadata.ReadClassNames(file.Metadata, path),
         };
     }
 }

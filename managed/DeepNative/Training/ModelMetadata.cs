@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text;
+using System.Text.Json;
 using DeepNative.Data;
 using DeepNative.Models;
 using DeepNative.Optimizers;
@@ -17,6 +19,7 @@ internal static class ModelMetadata
     public const string Weights = "weights";
     public const string CheckpointKind = "checkpoint";
     public const string Model = "model";
+    public const string Data = "data";
     public const string Epoch = "epoch";
     public const string Batch = "batch_index";
     public const string Step = "step";
@@ -34,6 +37,7 @@ internal static class ModelMetadata
     private const string PlateauCooldown = "plateau_cooldown";
     private const string PlateauFactor = "plateau_factor";
     private const string ModelClasses = "model_classes";
+    private const string ClassNames = "class_names";
     private const string ModelInputShape = "model_input_shape";
     private const string BestEpochKey = "best_epoch";
     private const string BestValue = "best_value";
@@ -76,6 +80,36 @@ internal static class ModelMetadata
         Classes = metadata.ContainsKey(ModelClasses) ? Math.Max(1, Number<int>(metadata, ModelClasses, path)) : null,
         InputShape = metadata.TryGetValue(ModelInputShape, out var text) ? ReadShape(text, path, ModelInputShape) : null,
     };
+
+    /// <summary>The classes' names, as a JSON array.</summary>
+    public static void WriteClassNames(Dictionary<string, string> metadata, IReadOnlyList<string> names)
+    {
+        if (names.Count == 0) return;
+        using var bytes = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(bytes))
+        {
+            writer.WriteStartArray();
+            foreach (var name in names) writer.WriteStringValue(name);
+            writer.WriteEndArray();
+        }
+
+        metadata[ClassNames] = Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
+    /// <summary>The classes' names; none where the file does not say.</summary>
+    public static IReadOnlyList<string> ReadClassNames(IReadOnlyDictionary<string, string> metadata, string path)
+    {
+        if (!metadata.TryGetValue(ClassNames, out var text)) return [];
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            return [.. document.RootElement.EnumerateArray().Select(name => name.GetString() ?? throw Broken(path, ClassNames, text))];
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            throw Broken(path, ClassNames, text);
+        }
+    }
 
     public static void Write(Dictionary<string, string> metadata, BestEpoch best)
     {

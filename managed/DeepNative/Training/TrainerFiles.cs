@@ -178,6 +178,8 @@ public sealed partial class Trainer
             [ModelMetadata.Kind] = kind,
         };
         if (_options.ModelName.Length > 0) metadata[ModelMetadata.Model] = _options.ModelName;
+        if (_options.DataName.Length > 0) metadata[ModelMetadata.Data] = _options.DataName;
+        ModelMetadata.WriteClassNames(metadata, _options.ClassNames);
         if (_options.ModelOptions is { } options) ModelMetadata.Write(metadata, options);
         if (_input is not null) ModelMetadata.Write(metadata, _input);
         return metadata;

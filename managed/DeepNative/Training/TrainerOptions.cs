@@ -55,6 +55,12 @@ public sealed record TrainerOptions
     /// <summary>What the registered model was made for, also written into files; null: its usual data.</summary>
     public ModelOptions? ModelOptions { get; init; }
 
+    /// <summary>The name of the data set, also written into files.</summary>
+    public string DataName { get; init; } = "";
+
+    /// <summary>The names of the classes, in the order of the outputs, also written into files; none: not known.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
     /// <summary>
     /// Gathers batches on a background thread also where the device computes with the host's own threads,
     /// which then share the machine with it. Devices that work beside the host always do.
