@@ -155,7 +155,7 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
         var size = _sizes[example];
         var crop = draw is { } by
             ? PictureCrop.Random(size.Width, size.Height, _options.Augmentation, by.Seed, by.Epoch, example)
-            : PictureCrop.Center(size.Width, size.Height, _options.Width, _options.Height, _options.CenterCrop);
+            : _options.MeasuredPart(size.Width, size.Height);
         try
         {
             using var file = PictureReader.Open(path, _options.Limits);

@@ -1,3 +1,5 @@
+using System.Drawing;
+
 namespace DeepNative.Data;
 
 /// <summary>How the pictures of a folder become inputs.</summary>
@@ -73,6 +75,12 @@ public sealed record PictureFolderOptions
 
     /// <summary>Where it is kept which files were checked and how they were; null: the default folder.</summary>
     public DatasetCache? Cache { get; init; }
+
+    /// <summary>The part of a picture that is measured with, see <see cref="CenterCrop"/>.</summary>
+    /// <param name="width">Columns of the upright picture, at least 1.</param>
+    /// <param name="height">Its rows, at least 1.</param>
+    /// <returns>The part, which is resized to <see cref="Width"/> and <see cref="Height"/>.</returns>
+    public Rectangle MeasuredPart(int width, int height) => PictureCrop.Center(width, height, Width, Height, CenterCrop);
 
     private static int Positive(int value, string name)
     {
