@@ -76,7 +76,14 @@ internal sealed class BenchCommand : Command
 
     private int Run(Terminal terminal, ParseResult parsed)
     {
-        if (parsed.GetValue(_table) is not null) return Tabulate(terminal, parsed);
+        var isTable = parsed.GetValue(_table) is not null;
+        foreach (var option in isTable ? (Option[])[_mode, _batch, _steps, _warmup, _explain, _json] : [_models, _batches, _repeats, _csv, _svg])
+        {
+            if (parsed.GetResult(option) is { Implicit: false })
+                throw new UsageException(isTable ? $"{option.Name} is of one model, not of --table" : $"{option.Name} is of --table {Canziani}");
+        }
+
+        if (isTable) return Tabulate(terminal, parsed);
         var model = ModelArgument.FindMeasurable(parsed.GetValue(_model) ?? throw new UsageException("bench needs a model, or --table canziani"));
         var training = parsed.GetValue(_mode) == Train;
         var batch = parsed.GetValue(_batch) ?? model.Recipe?.Batch ?? DefaultBatch;
@@ -164,7 +171,8 @@ internal sealed class BenchCommand : Command
     {
         Description = description,
         HelpName = "A,B",
-        CustomParser = result => result.Tokens[0].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+        CustomParser = result =>
+            [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))],
     };
 
     private CompileOptions Compilation(ParseResult parsed, Device device, Terminal terminal) => new()

@@ -32,7 +32,7 @@ internal sealed class PlotCommand : Command
     {
         Description = "Names of the lines, as many as runs, separated by commas. Default: the runs' names",
         HelpName = "A,B",
-        CustomParser = result => result.Tokens[0].Value.Split(','),
+        CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(','))],
     };
 
     private readonly Option<string?> _title = new("--title") { Description = "The text above the chart. Default: the metric" };

@@ -66,6 +66,12 @@ public class BenchTableTests
     [TestCase("bench mnistnet --table canziani", "mnistnet")]
     [TestCase("bench --table canziani --svg no/such/folder/a.svg", "no/such/folder")]
     [TestCase("bench", "canziani")]
+    [TestCase("bench --table canziani --json a.json", "--json")]
+    [TestCase("bench --table canziani --mode train", "--mode")]
+    [TestCase("bench --table canziani --explain", "--explain")]
+    [TestCase("bench mnistnet --csv a.csv", "--csv")]
+    [TestCase("bench mnistnet --batches 1", "--batches")]
+    [TestCase("bench --table canziani --batches 1 --batches x", "'x'")]
     public void Wrong_tables_are_refused(string line, string named)
     {
         var (code, _, error) = CommandLineTests.Run(line.Split(' '));
