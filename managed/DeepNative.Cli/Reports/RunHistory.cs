@@ -10,6 +10,7 @@ internal sealed class RunHistory
     private static readonly (string Name, string Other)[] _synonyms =
     [
         ("test_error", "validation_error"), ("test_loss", "validation_loss"), ("images_per_second", "examples_per_second"),
+        ("mean_iou", "validation_mean_iou"),
     ];
 
     private readonly List<Dictionary<string, double>> _epochs = [];

@@ -55,7 +55,7 @@ internal static class RunReport
         page.Append(CultureInfo.InvariantCulture, $"<title>{Text(run.Name)}</title>\n<style>{Style}{SvgWriter.Style}</style>\n</head>\n<body>\n");
         page.Append(CultureInfo.InvariantCulture, $"<h1>{Text(run.Name)}</h1>\n");
         page.Append(CultureInfo.InvariantCulture, $"<div class=\"muted\">{Text(Subtitle(configuration))}</div>\n");
-        Tiles(page, configuration, metrics, history, review);
+        Tiles(page, configuration, metrics, history);
         Curves(page, history);
         Filters(page, run);
         if (review is not null) Review(page, review);
@@ -70,17 +70,20 @@ internal static class RunReport
         + $"seed {configuration.Seed}; {configuration.Device} ({configuration.DeviceDescription}), DeepNative {configuration.Version.Split('+')[0]}, "
         + $"{configuration.Started:yyyy-MM-dd HH:mm} UTC");
 
-    private static void Tiles(StringBuilder page, RunConfiguration configuration, RunMetrics metrics, RunHistory history, TestReview? review)
+    private static void Tiles(StringBuilder page, RunConfiguration configuration, RunMetrics metrics, RunHistory history)
     {
         page.Append("<div class=\"tiles\">\n");
         var error = metrics.TestError ?? history.Last("test_error");
         if (error is { } value) Tile(metrics.TestError is null ? "validation error, last" : "test error", value.ToString("P2", CultureInfo.InvariantCulture));
-        if (review is { IsSegmentation: true }) Tile("mean intersection over union", review.MeanIntersection.ToString("P2", CultureInfo.InvariantCulture));
-        if ((metrics.TrainLoss ?? history.Last("train_loss")) is { } loss) Tile("train loss", loss.ToString("0.0000", CultureInfo.InvariantCulture));
+        if ((metrics.TestMeanIou ?? history.Last("validation_mean_iou")) is { } overlap)
+            Tile($"mean intersection over union{(metrics.TestMeanIou is null ? ", last validation" : "")}", overlap.ToString("P2", CultureInfo.InvariantCulture));
+        // While a run goes on, metrics.json is an epoch behind the lines.
+        if ((history.Last("train_loss") ?? metrics.TrainLoss) is { } loss) Tile("train loss", loss.ToString("0.0000", CultureInfo.InvariantCulture));
         Tile("epochs", string.Create(CultureInfo.InvariantCulture, $"{history.EpochCount} of {configuration.Recipe.Epochs}"));
         if ((metrics.ImagesPerSecond ?? history.Last("images_per_second")) is { } rate) Tile("images/s", Units.Rate(rate));
-        if (metrics.Seconds > 0) Tile("time", Units.Time(metrics.Seconds));
-        if (history.Last("data_seconds") is { } waited && history.Last("seconds") is > 0 and { } all)
+        var seconds = history.Last("seconds");
+        if (Math.Max(metrics.Seconds, seconds ?? 0) is > 0 and var time) Tile("time", Units.Time(time));
+        if (history.Last("data_seconds") is { } waited && seconds is > 0 and { } all)
             Tile("time that waited for data", (waited / all).ToString("P1", CultureInfo.InvariantCulture));
         page.Append("</div>\n");
 

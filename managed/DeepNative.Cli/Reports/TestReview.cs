@@ -167,8 +167,9 @@ internal sealed class TestReview
         // Labels outside the classes mark examples that do not count.
         if (truth < 0 || truth >= Classes.Count) return;
         Confusion[truth, predicted]++;
-        var probability = prediction.Probability(row);
-        var example = new ReviewedExample(index, truth, predicted, probability, prediction[row][truth], null);
+        var probabilities = Probabilities(prediction[row]);
+        var probability = probabilities[predicted];
+        var example = new ReviewedExample(index, truth, predicted, probability, probabilities[truth], null);
         if (predicted == truth)
         {
             if (_right.Count < MostRight && Support(truth) == 1) _right.Add(example with { Picture = picture.Value });
@@ -180,6 +181,24 @@ internal sealed class TestReview
         if (place >= MostMistakes) return;
         _mistakes.Insert(place, example with { Picture = picture.Value });
         if (_mistakes.Count > MostMistakes) _mistakes.RemoveAt(MostMistakes);
+    }
+
+    // Some losses predict scores, such as the perceptron's: their softmax, which keeps the order.
+    private static float[] Probabilities(ReadOnlySpan<float> values)
+    {
+        var (least, most, sum) = (float.PositiveInfinity, float.NegativeInfinity, 0.0);
+        foreach (var value in values) (least, most, sum) = (Math.Min(least, value), Math.Max(most, value), sum + value);
+        var result = values.ToArray();
+        if (least >= 0 && Math.Abs(sum - 1) <= 0.01) return result;
+        sum = 0;
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = MathF.Exp(result[i] - most);
+            sum += result[i];
+        }
+
+        for (var i = 0; i < result.Length; i++) result[i] = (float)(result[i] / sum);
+        return result;
     }
 
     private void AddMask(int index, ReadOnlySpan<float> scores, ReadOnlySpan<int> truth, Shape shape, Lazy<byte[]?> picture)

@@ -85,6 +85,30 @@ public class RunReportTests
     }
 
     [Test]
+    public void Scores_become_probabilities()
+    {
+        var review = TestReview.Of(
+            inputs =>
+            {
+                var scores = new float[inputs.Length * 3];
+                for (var i = 0; i < inputs.Length; i++) (scores[3 * i], scores[3 * i + 1]) = (8.123f, 7.123f);
+                return new Prediction(scores, new Shape(inputs.Length, 3));
+            },
+            new Dots(), [], multiplyAdds: 1)!;
+        Assert.That(review.Mistakes[0].Probability, Is.EqualTo(1 / (1 + Math.Exp(-1) + Math.Exp(-8.123))).Within(1e-6));
+    }
+
+    [Test]
+    public void Tiles_show_what_the_run_measured_and_the_last_epoch()
+    {
+        var run = Run("tiles");
+        run.Write(new RunMetrics { Epochs = [], TestMeanIou = 0.625, TrainLoss = 3 });
+        File.WriteAllText(Path.Combine(run.Path, "metrics.jsonl"), """{"event":"epoch","epoch":2,"step":10,"train_loss":2,"seconds":4}""" + "\n");
+        var text = XDocument.Parse(RunReport.Html(run, null)).Root!.Value;
+        Assert.That(text, Does.Contain("mean intersection over union62.50 %").And.Contain("train loss2.0000").And.Contain("time4.00 s"));
+    }
+
+    [Test]
     public void A_segmentation_is_measured_by_intersection_over_union()
     {
         PictureLibrary.Require();
