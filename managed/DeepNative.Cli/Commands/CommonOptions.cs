@@ -36,6 +36,12 @@ internal static class CommonOptions
         HelpName = "FOLDER",
     };
 
+    /// <summary>What is done with pictures that cannot be read.</summary>
+    public static Option<bool> SkipBad() => new("--skip-bad")
+    {
+        Description = "Leave out pictures of a folder that cannot be read, instead of stopping",
+    };
+
     /// <summary>Where the measurement goes.</summary>
     public static Option<string?> Json() => new("--json")
     {

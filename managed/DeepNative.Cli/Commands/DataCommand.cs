@@ -20,8 +20,9 @@ internal sealed class DataCommand : Command
     {
         var name = new Argument<string>("name") { Description = $"One of {string.Join(", ", Datasets.Names)}, or a folder, which is checked" };
         var folder = CommonOptions.DataFolder();
-        var get = new Command("get", "Fetches a data set and checks it, unless it is there already") { name, folder };
-        get.SetAction(parsed => Get(new Terminal(output, error), parsed.GetRequiredValue(name), parsed.GetValue(folder)));
+        var skipBad = CommonOptions.SkipBad();
+        var get = new Command("get", "Fetches a data set and checks it, unless it is there already") { name, folder, skipBad };
+        get.SetAction(parsed => Get(new Terminal(output, error), parsed.GetRequiredValue(name), parsed.GetValue(folder), parsed.GetValue(skipBad)));
         Subcommands.Add(get);
         Subcommands.Add(new DataShowCommand(output, error));
     }
@@ -47,20 +48,32 @@ internal sealed class DataCommand : Command
     /// <param name="trained">The model; pictures of a folder are brought to its inputs' size.</param>
     /// <param name="data">A name or a folder.</param>
     /// <param name="folder">Where data sets lie; null: the default.</param>
-    /// <param name="terminal">Told what is fetched or checked.</param>
+    /// <param name="skipBad">Whether pictures that cannot be read are left out, also where the run did not.</param>
+    /// <param name="terminal">Told what is fetched, checked or left out.</param>
     /// <returns>The data.</returns>
     /// <exception cref="UsageException">There is no such data set; lists the known ones.</exception>
-    public static ExampleSplits Open(TrainedModel trained, string data, string? folder, Terminal terminal)
+    public static ExampleSplits Open(TrainedModel trained, string data, string? folder, bool skipBad, Terminal terminal)
     {
         Check(data, folder);
-        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        var shape = trained.InputShape;
         var options = new DataOptions
         {
             InputShape = shape.Rank == 3 ? shape : null,
             Margin = MarginOf(trained.Model, shape, data, folder),
+            SkipBad = trained.SkipBad || skipBad,
             Cache = new DatasetCache(folder),
         };
-        return Datasets.Open(data, options, new LineProgress(terminal));
+        var opened = Datasets.Open(data, options, new LineProgress(terminal));
+        TellBad(opened, terminal);
+        return opened;
+    }
+
+    /// <summary>Says which pictures were left out, and why.</summary>
+    /// <param name="data">The data.</param>
+    /// <param name="terminal">Told a line for each.</param>
+    public static void TellBad(ExampleSplits data, Terminal terminal)
+    {
+        foreach (var bad in data.Bad) terminal.Line($"left out: {bad.Path}: {bad.Reason}");
     }
 
     /// <summary>What pictures with masks show on each side beyond the pixels that a model gives classes for.</summary>
@@ -85,11 +98,12 @@ internal sealed class DataCommand : Command
         Classes = data.ClassNames.Count > 0 ? data.ClassNames.Count : null,
     };
 
-    private static int Get(Terminal terminal, string name, string? folder)
+    private static int Get(Terminal terminal, string name, string? folder, bool skipBad)
     {
         Check(name, folder);
         var cache = new DatasetCache(folder);
-        var data = Datasets.Open(name, new DataOptions { Cache = cache }, new LineProgress(terminal));
+        var data = Datasets.Open(name, new DataOptions { SkipBad = skipBad, Cache = cache }, new LineProgress(terminal));
+        TellBad(data, terminal);
         foreach (var part in (IExampleSource?[])[data.Train, data.Validation, data.Test])
         {
             if (part is null) continue;

@@ -18,6 +18,7 @@ internal sealed class EvalCommand : Command
 
     private readonly Option<string?> _data = CommonOptions.Data();
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
+    private readonly Option<bool> _skipBad = CommonOptions.SkipBad();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
     private readonly Option<string?> _precision = CommonOptions.Precision();
@@ -30,17 +31,18 @@ internal sealed class EvalCommand : Command
         : base("eval", "Measures a trained model on the test set")
     {
         Arguments.Add(_run);
-        foreach (var option in (Option[])[_data, _folder, _device, _threads, _precision, _json]) Options.Add(option);
+        foreach (var option in (Option[])[_data, _folder, _skipBad, _device, _threads, _precision, _json]) Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error, parsed.GetValue(_json)), parsed));
     }
 
     private int Run(Terminal terminal, ParseResult parsed)
     {
         var trained = TrainedModel.Find(parsed.GetRequiredValue(_run));
-        var name = DataCommand.NameOf(parsed.GetValue(_data) ?? trained.Data);
+        var name = DataCommand.NameOf(parsed.GetValue(_data) ?? (trained.Data.Length > 0 ? trained.Data : trained.Model.Recipe?.Data ?? ""));
+        if (name.Length == 0) throw new UsageException($"{trained.Path} does not say which data it was trained on; --data names them");
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line($"{trained.Model.Name} from {trained.Path} on {name}, {CommonOptions.Describe(device)}");
-        var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), terminal);
+        var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), parsed.GetValue(_skipBad), terminal);
         var options = new TrainerOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
         // The rule does nothing here.
         using var trainer = new Trainer(trained.Model.Create(trained.Options), trained.Model.Loss(), new Sgd(learningRate: 1f), device, options: options);

@@ -84,22 +84,22 @@ internal sealed class RecipeOptions
     {
         same(_optimizer.Name, parsed.GetValue(_optimizer), recipe.Optimizer);
         same(_rate.Name, parsed.GetValue(_rate), recipe.LearningRate);
-        foreach (var binding in _bindings) same(binding.Option.Name, binding.Asked(parsed), binding.Of(recipe));
+        // What is asked for as the recipe would have it: a folder is a full path there.
+        foreach (var binding in _bindings) same(binding.Option.Name, binding.Of(binding.Apply(parsed, recipe)), binding.Of(recipe));
         return parsed.GetValue(_epochs) is { } epochs ? recipe with { Epochs = epochs } : recipe;
     }
 
     private void Add<T>(Option<T?> option, Func<Recipe, T> of, Func<Recipe, T, Recipe> with)
         where T : struct, INumber<T> => _bindings.Add(new Binding(
-            option, parsed => parsed.GetValue(option), recipe => of(recipe),
+            option, recipe => of(recipe),
             (parsed, recipe) => parsed.GetValue(option) is { } value ? with(recipe, value) : recipe));
 
     private void Add(Option<string?> option, Func<Recipe, string> of, Func<Recipe, string, Recipe> with) => _bindings.Add(new Binding(
-        option, parsed => parsed.GetValue(option), of, (parsed, recipe) => parsed.GetValue(option) is { } value ? with(recipe, value) : recipe));
+        option, of, (parsed, recipe) => parsed.GetValue(option) is { } value ? with(recipe, value) : recipe));
 
     private static Option<T?> Number<T>(string name, string description, bool zero = false)
         where T : struct, INumber<T> => CommonOptions.Number<T>(name, description + ". Default: the recipe's", zero);
 
-    /// <summary>An option, what it says, what a recipe has in its place, and how it changes the recipe.</summary>
-    private sealed record Binding(
-        Option Option, Func<ParseResult, object?> Asked, Func<Recipe, object> Of, Func<ParseResult, Recipe, Recipe> Apply);
+    /// <summary>An option, what a recipe has in its place, and how it changes the recipe.</summary>
+    private sealed record Binding(Option Option, Func<Recipe, object> Of, Func<ParseResult, Recipe, Recipe> Apply);
 }

@@ -15,6 +15,7 @@ internal sealed class ReportCommand : Command
     private readonly Argument<string> _run = new("run") { Description = "A run, or a model: its latest run" };
     private readonly Option<bool> _noTest = new("--no-test") { Description = "Leave out the test set: curves, filters and settings alone" };
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
+    private readonly Option<bool> _skipBad = CommonOptions.SkipBad();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
@@ -25,7 +26,7 @@ internal sealed class ReportCommand : Command
         : base("report", "Writes runs/NAME/report.html: curves, filters, confusion matrix, examples")
     {
         Arguments.Add(_run);
-        foreach (var option in (Option[])[_noTest, _folder, _device, _threads]) Options.Add(option);
+        foreach (var option in (Option[])[_noTest, _folder, _skipBad, _device, _threads]) Options.Add(option);
         SetAction(parsed => Run(new Terminal(output, error), parsed));
     }
 
@@ -36,7 +37,7 @@ internal sealed class ReportCommand : Command
         if (!parsed.GetValue(_noTest) && (File.Exists(run.Weights) || File.Exists(run.Checkpoint)))
         {
             var trained = TrainedModel.Find(run.Path);
-            var data = DataCommand.Open(trained, trained.Data, parsed.GetValue(_folder), terminal);
+            var data = DataCommand.Open(trained, trained.Data, parsed.GetValue(_folder), parsed.GetValue(_skipBad), terminal);
             using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
             using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options), trained.Model.Loss());
             review = TestReview.Of(

@@ -32,7 +32,7 @@ internal sealed class TrainCommand : Command
 
     private readonly Option<ulong?> _seed = CommonOptions.Seed();
     private readonly Option<string?> _folder = CommonOptions.DataFolder();
-    private readonly Option<bool> _skipBad = new("--skip-bad") { Description = "Leave out pictures of a folder that cannot be read, instead of stopping" };
+    private readonly Option<bool> _skipBad = CommonOptions.SkipBad();
     private readonly Option<int?> _workers = CommonOptions.Number<int>(
         "--workers", "Threads that decode pictures of a folder. Default: one for each core, for every other one beside the CPU device");
 
@@ -86,7 +86,6 @@ internal sealed class TrainCommand : Command
             Resumed = resumed,
             RunName = parsed.GetValue(_name),
             DataFolder = parsed.GetValue(_folder),
-            SkipBad = parsed.GetValue(_skipBad),
             Workers = parsed.GetValue(_workers) ?? 0,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? 1,
             Validate = parsed.GetValue(_validate),
@@ -122,6 +121,7 @@ internal sealed class TrainCommand : Command
             Model = model.Name,
             Recipe = _changes.Apply(parsed, FindRecipe(parsed, model)),
             Keep = parsed.GetValue(_keep) ?? "",
+            SkipBad = parsed.GetValue(_skipBad),
             Seed = parsed.GetValue(_seed) ?? CommonOptions.DefaultSeed,
             Version = Measurement.BuildVersion,
             Framework = RuntimeInformation.FrameworkDescription,
@@ -148,6 +148,10 @@ internal sealed class TrainCommand : Command
             : throw new UsageException($"there is no recipe '{asked}', nor such a file; those of {model.Name} are {(known.Count > 0 ? Names(known) : "none")}");
     }
 
+    // As RecipeBook names what FindRecipe finds; the file may be gone by now.
+    private static string NameOfRecipe(string asked) =>
+        RecipeBook.TryGet(asked, out var known) ? known.Name : Path.GetFileNameWithoutExtension(asked);
+
     private static string Names(IEnumerable<Recipe> recipes) => string.Join(", ", recipes.Select(recipe => recipe.Name));
 
     // A resumed run goes on as it began; only where it stops may be told anew.
@@ -155,11 +159,15 @@ internal sealed class TrainCommand : Command
     {
         var configuration = run.ReadConfiguration();
         Same(_model.Name, parsed.GetValue(_model), configuration.Model);
-        Same(_recipe.Name, parsed.GetValue(_recipe), configuration.Recipe.Name);
+        Same(_recipe.Name, parsed.GetValue(_recipe) is { } recipe ? NameOfRecipe(recipe) : null, configuration.Recipe.Name);
         Same(_keep.Name, parsed.GetValue(_keep), configuration.Keep);
         _transfer.Continue(parsed, configuration, Same);
         Same(_seed.Name, parsed.GetValue(_seed), configuration.Seed);
-        return configuration with { Recipe = _changes.Continue(parsed, configuration.Recipe, Same) };
+        return configuration with
+        {
+            Recipe = _changes.Continue(parsed, configuration.Recipe, Same),
+            SkipBad = configuration.SkipBad || parsed.GetValue(_skipBad),
+        };
 
         void Same(string option, object? asked, object was)
         {

@@ -36,9 +36,6 @@ internal sealed class TrainingSession(
     /// <summary>Where data sets lie; null: the default.</summary>
     public string? DataFolder { get; init; }
 
-    /// <summary>Whether pictures that cannot be read are left out.</summary>
-    public bool SkipBad { get; init; }
-
     /// <summary>Threads that decode pictures; 0: the default.</summary>
     public int Workers { get; init; }
 
@@ -87,6 +84,8 @@ internal sealed class TrainingSession(
             Workers = Workers,
             ModelName = model.Name,
             ModelOptions = options,
+            DataName = Recipe.Data,
+            ClassNames = data.ClassNames,
         });
         if (Resumed is null && Configuration.From.Length > 0) Transfer(trainer, options);
         var before = Resumed?.ReadMetrics() ?? new RunMetrics { Epochs = [] };
@@ -207,7 +206,7 @@ internal sealed class TrainingSession(
             Augmentation = Recipe.Augmentation,
             Margin = DataCommand.MarginOf(model, shape, Recipe.Data, DataFolder),
             Borders = Recipe.CreatePixelWeights(),
-            SkipBad = SkipBad,
+            SkipBad = Configuration.SkipBad,
             Workers = Workers,
             Cache = new DatasetCache(DataFolder),
         };
@@ -215,7 +214,7 @@ internal sealed class TrainingSession(
         var data = description is null
             ? Datasets.Open(Recipe.Data, options, progress, token)
             : Datasets.Open(description, options, progress, token);
-        foreach (var bad in data.Bad) terminal.Line($"left out: {bad.Path}: {bad.Reason}");
+        DataCommand.TellBad(data, terminal);
         return data;
     }
 

@@ -26,6 +26,9 @@ internal sealed record RunConfiguration
     /// <summary>Which epoch's weights it ends with: "best" by the validation set, "last", or empty: best where there is such a set.</summary>
     public string Keep { get; init; } = "";
 
+    /// <summary>Whether pictures that cannot be read are left out.</summary>
+    public bool SkipBad { get; init; }
+
     /// <summary>The seed of initial weights, of the order of examples and of dropout.</summary>
     public required ulong Seed { get; init; }
 

@@ -1,4 +1,5 @@
 using DeepNative.Cli.Commands;
+using DeepNative.Data;
 using DeepNative.Models;
 using DeepNative.Training;
 
@@ -7,7 +8,7 @@ namespace DeepNative.Cli.Runs;
 /// <summary>A file of weights and the model that they are for.</summary>
 /// <param name="Path">The safetensors file.</param>
 /// <param name="Model">The model.</param>
-/// <param name="Data">The name of the data set that it was trained on, as far as is known.</param>
+/// <param name="Data">The name of the data set that it was trained on; empty where that is not known.</param>
 internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
 {
     /// <summary>What the model was made for.</summary>
@@ -15,6 +16,16 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
 
     /// <summary>The names of the classes, as far as they are known.</summary>
     public IReadOnlyList<string> ClassNames { get; init; } = [];
+
+    /// <summary>Whether pictures that could not be read were left out.</summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>The shape of one input.</summary>
+    public Shape InputShape => Options.InputShape ?? Model.InputShape;
+
+    /// <summary>Whether it learned pictures of a folder of the user's own.</summary>
+    public bool KnowsFolder =>
+        !Datasets.Names.Contains(Data, StringComparer.OrdinalIgnoreCase) && (System.IO.Path.IsPathRooted(Data) || Datasets.FindFolder(Data) is not null);
 
     /// <summary>Finds what a user names.</summary>
     /// <param name="name">A run, a path of a run's folder or of a safetensors file, or a model: its latest run.</param>
@@ -44,6 +55,7 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
                 Classes = configuration.ClassNames.Length > 0 ? configuration.ClassNames.Length : null,
             },
             ClassNames = configuration.ClassNames,
+            SkipBad = configuration.SkipBad,
         };
     }
 
@@ -53,6 +65,6 @@ internal sealed record TrainedModel(string Path, ModelEntry Model, string Data)
         if (description.Model.Length == 0)
             throw new UsageException($"{path} does not say of which model it is; it was not written by deepnative");
         var model = ModelArgument.Find(description.Model);
-        return new TrainedModel(path, model, model.Recipe?.Data ?? "") { Options = description.Options };
+        return new TrainedModel(path, model, description.Data) { Options = description.Options, ClassNames = description.ClassNames };
     }
 }
