@@ -1,6 +1,7 @@
 using System.CommandLine;
 using DeepNative.Cli.Output;
 using DeepNative.Data;
+using DeepNative.Models;
 using DeepNative.Operators;
 using DeepNative.Recipes;
 using DeepNative.Training;
@@ -25,13 +26,14 @@ internal sealed class DataShowCommand : Command
         : base("show", "Draws training pictures, varied as a recipe says, as a PNG")
     {
         var name = new Argument<string>("name") { Description = $"One of {string.Join(", ", Datasets.Names)}, or a folder" };
-        var recipe = new Option<string?>("--recipe") { Description = "A recipe's name or file, for its augmentation; none: pictures as they are", HelpName = "NAME|FILE" };
+        var recipe = new Option<string?>("--recipe") { Description = "A recipe's name or file, for its augmentation and its size of pictures; none: pictures as they are", HelpName = "NAME|FILE" };
         var rows = new Option<int>("--rows") { Description = "Pictures", DefaultValueFactory = _ => 6 };
         var columns = new Option<int>("--columns") { Description = "How often each is drawn", DefaultValueFactory = _ => 9 };
         var seed = new Option<ulong>("--seed") { Description = "Decides how they vary", DefaultValueFactory = _ => 0UL };
         var file = new Option<string>("--out") { Description = "The PNG to write", DefaultValueFactory = _ => "pictures.png", HelpName = "FILE" };
         var folder = CommonOptions.DataFolder();
-        foreach (var symbol in (Symbol[])[name, recipe, rows, columns, seed, file, folder])
+        var skipBad = CommonOptions.SkipBad();
+        foreach (var symbol in (Symbol[])[name, recipe, rows, columns, seed, file, folder, skipBad])
         {
             if (symbol is Argument argument) Arguments.Add(argument);
             else Options.Add((Option)symbol);
@@ -39,15 +41,26 @@ internal sealed class DataShowCommand : Command
 
         SetAction(parsed => Show(
             new Terminal(output, error), parsed.GetRequiredValue(name), parsed.GetValue(recipe), parsed.GetValue(rows), parsed.GetValue(columns),
-            parsed.GetValue(seed), parsed.GetRequiredValue(file), parsed.GetValue(folder)));
+            parsed.GetValue(seed), parsed.GetRequiredValue(file), new DataOptions { SkipBad = parsed.GetValue(skipBad), Cache = new DatasetCache(parsed.GetValue(folder)) },
+            parsed.GetValue(folder)));
     }
 
-    private static int Show(Terminal terminal, string name, string? recipe, int rows, int columns, ulong seed, string file, string? folder)
+    private static int Show(
+        Terminal terminal, string name, string? recipe, int rows, int columns, ulong seed, string file, DataOptions options, string? folder)
     {
         if (rows < 1 || columns < 1) throw new UsageException("--rows and --columns are at least 1");
         DataCommand.Check(name, folder);
-        var augmentation = recipe is null ? Augmentation.None : AugmentationOf(recipe);
-        var data = Datasets.Open(name, new DataOptions { Cache = new DatasetCache(folder) }, new LineProgress(terminal)).Train;
+        var augmentation = Augmentation.None;
+        if (recipe is not null)
+        {
+            var found = Find(recipe);
+            augmentation = found.Augmentation ?? throw new UsageException($"the recipe '{found.Name}' varies nothing");
+            options = As(found, name, folder, options);
+        }
+
+        var splits = Datasets.Open(name, options, new LineProgress(terminal));
+        DataCommand.TellBad(splits, terminal);
+        var data = splits.Train;
         if (data.InputType != DType.UInt8 || data.InputShape.Rank != 3 || data.InputShape[0] > 4)
             throw new UsageException($"{data.Name}: inputs are {data.InputType} {data.InputShape}, no pictures");
         rows = Math.Min(rows, data.Count);
@@ -57,12 +70,18 @@ internal sealed class DataShowCommand : Command
         return ExitCodes.Success;
     }
 
-    private static Augmentation AugmentationOf(string recipe)
+    private static Recipe Find(string recipe) =>
+        File.Exists(recipe) ? RecipeBook.Read(recipe)
+        : RecipeBook.TryGet(recipe, out var known) ? known
+        : throw new UsageException($"there is no recipe '{recipe}', neither in the library nor as a file");
+
+    // As the first of the recipe's models is trained.
+    private static DataOptions As(Recipe recipe, string data, string? folder, DataOptions options)
     {
-        var found = File.Exists(recipe) ? RecipeBook.Read(recipe)
-            : RecipeBook.TryGet(recipe, out var known) ? known
-            : throw new UsageException($"there is no recipe '{recipe}', neither in the library nor as a file");
-        return found.Augmentation ?? throw new UsageException($"the recipe '{found.Name}' varies nothing");
+        options = options with { Augmentation = recipe.Augmentation };
+        if (recipe.Models.Count == 0 || !ModelRegistry.TryGet(recipe.Models[0], out var model) || model.InputShape.Rank != 3) return options;
+        var shape = recipe.ImageSize > 0 ? new Shape(model.InputShape[0], recipe.ImageSize, recipe.ImageSize) : model.InputShape;
+        return options with { InputShape = shape, Margin = DataCommand.MarginOf(model, shape, data, folder) };
     }
 
     private static Picture Draw(IExampleSource data, Augmentation augmentation, int rows, int columns, ulong seed)
@@ -82,7 +101,9 @@ internal sealed class DataShowCommand : Command
         using var state = new Tensor(device, DType.Int64, [2]);
         using var result = new Tensor(device, DType.Float32, [rows, channels, windowHeight, windowWidth]);
         var bytes = new byte[shape.Count * rows];
-        data.Gather([.. Enumerable.Range(0, rows)], bytes, new byte[rows * data.TargetShape.Count * data.TargetType.Size()]);
+        var targets = new byte[rows * data.TargetShape.Count * data.TargetType.Size()];
+        int[] examples = [.. Enumerable.Range(0, rows)];
+        data.Gather(examples, bytes, targets);
         images.Write<byte>(bytes);
         state.Write<long>([(long)seed, 0]);
         var mean = MeanOf(data, channels);
@@ -96,6 +117,12 @@ internal sealed class DataShowCommand : Command
         {
             if (column > 0)
             {
+                if (data is IRandomExampleSource random)
+                {
+                    random.Gather(examples, bytes, targets, seed, column);
+                    images.Write<byte>(bytes);
+                }
+
                 program.Run();
                 result.Read<float>(numbers);
             }

@@ -46,9 +46,9 @@ public sealed class DataSetTests
         Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
         Assert.That(output, Does.Contain("a.png: 2 pictures of shapes").And.Contain("padding 4, reflect, flip 0.5, cutout 8"));
         var drawn = PictureDecoder.Decode(File.ReadAllBytes("a.png"), 3);
-        Assert.That((drawn.Width, drawn.Height), Is.EqualTo((3 * 64 + 2 * 2, 2 * 64 + 2)));
-        var first = new byte[3 * 64 * 64];
-        Datasets.Open("shapes", new DataOptions()).Train.Gather([0], first, new byte[sizeof(int)]);
+        Assert.That((drawn.Width, drawn.Height), Is.EqualTo((3 * 96 + 2 * 2, 2 * 96 + 2)), "as large as the recipe's net takes them, three times");
+        var first = new byte[3 * 32 * 32];
+        Datasets.Open("shapes", new DataOptions { InputShape = new Shape(3, 32, 32) }).Train.Gather([0], first, new byte[sizeof(int)]);
         var columns = new[] { Column(0), Column(1), Column(2) };
         Assert.That(columns[0], Is.EqualTo(first));
         Assert.That(columns[1], Is.Not.EqualTo(columns[0]));
@@ -65,8 +65,8 @@ public sealed class DataSetTests
         {
             var bytes = new List<byte>();
             for (var c = 0; c < 3; c++)
-                for (var y = 0; y < 64; y++)
-                    bytes.AddRange(drawn.Planes.AsSpan((c * drawn.Height + y) * drawn.Width + column * 66, 64));
+                for (var y = 0; y < 32; y++)
+                    for (var x = 0; x < 32; x++) bytes.Add(drawn.Planes[(c * drawn.Height + 3 * y) * drawn.Width + column * 98 + 3 * x]);
             return [.. bytes];
         }
     }
