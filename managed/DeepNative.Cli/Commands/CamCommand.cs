@@ -21,14 +21,14 @@ internal sealed class CamCommand : LookCommand
     /// <inheritdoc/>
     protected override IDisposable Open(TrainedModel trained, Device device, ParseResult parsed, out Func<string, (Picture Picture, string Text)> look)
     {
-        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        var shape = trained.InputShape;
         var asked = parsed.GetValue(_class);
         var maps = Predictor.Open(trained.Path, device, ClassActivationMap.Of(trained.Model.Create(trained.Options), shape), new SquaredError());
         var classes = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options));
-        var (channels, height, width) = ((int)shape[0], (int)shape[1], (int)shape[2]);
+        var (height, width) = ((int)shape[1], (int)shape[2]);
         look = file =>
         {
-            var picture = Read(file, channels, height, width);
+            var picture = Read(file, trained);
             var prediction = classes.Predict(picture.Planes);
             var label = asked ?? prediction.Class(0);
             if (label >= prediction[0].Length) throw new UsageException($"--class {label}: the model has classes 0 to {prediction[0].Length - 1}");
@@ -49,9 +49,9 @@ internal sealed class CamCommand : LookCommand
     {
         const int count = 1000;
         const double least = 0.5;
-        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        var shape = trained.InputShape;
         if (!string.Equals(trained.Data, "shapes", StringComparison.OrdinalIgnoreCase))
-            throw new UsageException($"which pictures? Only drawn shapes have boxes to measure with, and {trained.Model.Name} was trained on {trained.Data}");
+            throw new UsageException($"which pictures? Only drawn shapes have boxes to measure with, and {trained.Model.Name} was trained on {(trained.Data.Length > 0 ? trained.Data : "other ones")}");
 
         // The test set, with its boxes.
         var drawn = new ShapesDataset(new ShapesOptions { Size = (int)shape[1], Channels = (int)shape[0], Count = count, Seed = 2 });

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DeepNative.Cli.Images;
 using DeepNative.Cli.Output;
 using DeepNative.Cli.Runs;
 using DeepNative.Data;
@@ -32,21 +33,24 @@ internal abstract class LookCommand : Command
     {
     }
 
-    /// <summary>Reads a picture, of another size where one is asked for.</summary>
-    protected static Picture Read(string path, int channels, int? height = null, int? width = null)
+    /// <summary>Reads a picture in its own size.</summary>
+    protected static Picture Read(string path, int channels)
     {
         try
         {
-            var bytes = File.ReadAllBytes(path);
-            if (height is not { } rows || width is not { } columns) return PictureDecoder.Decode(bytes, channels);
-            var planes = new byte[channels * rows * columns];
-            PictureDecoder.DecodeResized(bytes, channels, default, columns, rows, flip: false, planes);
-            return new Picture(columns, rows, channels, planes);
+            return PictureDecoder.Decode(File.ReadAllBytes(path), channels);
         }
         catch (PictureException exception)
         {
-            throw new InvalidDataException($"{path}: {exception.Message}", exception);
+            throw exception.At(path);
         }
+    }
+
+    /// <summary>Reads a picture as a model is measured with it.</summary>
+    protected static Picture Read(string path, TrainedModel trained)
+    {
+        var (channels, height, width) = ((int)trained.InputShape[0], (int)trained.InputShape[1], (int)trained.InputShape[2]);
+        return new Picture(width, height, channels, PictureFile.Read(path).ToPlanes(channels, height, width, invert: false, trained.KnowsFolder));
     }
 
     private int Run(Terminal terminal, ParseResult parsed)
@@ -55,17 +59,37 @@ internal abstract class LookCommand : Command
         var folder = parsed.GetRequiredValue(_out);
         Directory.CreateDirectory(folder);
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
-        using var opened = Open(trained, device, parsed, out var look);
-        var files = parsed.GetValue(_files) ?? [];
-        if (files.Length == 0) Measure(terminal, trained, device);
-        foreach (var file in files)
+        try
         {
-            var (picture, text) = look(file);
-            var path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{Name}.png");
-            File.WriteAllBytes(path, PictureEncoder.Png(picture));
-            terminal.Line($"{file}: {text}; {path}");
+            using var opened = Open(trained, device, parsed, out var look);
+            var files = parsed.GetValue(_files) ?? [];
+            if (files.Length == 0) Measure(terminal, trained, device);
+            var written = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var file in files)
+            {
+                var (picture, text) = look(file);
+                var path = Place(folder, file, written);
+                File.WriteAllBytes(path, PictureEncoder.Png(picture));
+                terminal.Line($"{file}: {text}; {path}");
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or ShapeException)
+        {
+            // The layers and the picture say what does not fit.
+            throw new UsageException($"{Name} with {trained.Model.Name}: {exception.Message.Split(" (Parameter")[0]}");
         }
 
         return ExitCodes.Success;
+    }
+
+    // Pictures of several folders may have the same name.
+    private string Place(string folder, string file, HashSet<string> written)
+    {
+        var name = Path.GetFileNameWithoutExtension(file);
+        for (var number = 1; ; number++)
+        {
+            var path = Path.Combine(folder, number == 1 ? $"{name}.{Name}.png" : $"{name}-{number}.{Name}.png");
+            if (written.Add(path)) return path;
+        }
     }
 }

@@ -54,11 +54,11 @@ internal sealed class PredictCommand : Command
         var trained = TrainedModel.Find(parsed.GetRequiredValue(_run));
         var files = parsed.GetRequiredValue(_files);
         var pictures = Array.ConvertAll(files, PictureFile.Read);
-        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        var shape = trained.InputShape;
         var (channels, height, width) = ((int)shape[0], (int)shape[1], (int)shape[2]);
         // All are decoded before the device is opened: a bad one is told at once.
         var invert = parsed.GetValue(_invert);
-        var inputs = Array.ConvertAll(pictures, picture => picture.ToPlanes(channels, height, width, invert));
+        var inputs = Array.ConvertAll(pictures, picture => picture.ToPlanes(channels, height, width, invert, trained.KnowsFolder));
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         var compile = new CompileOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
         using var predictor = Predictor.Open(trained.Path, device, trained.Model.Create(trained.Options), options: compile);
@@ -67,9 +67,13 @@ internal sealed class PredictCommand : Command
         for (var i = 0; i < files.Length; i++)
         {
             var picture = pictures[i];
-            if (picture.Width != width || picture.Height != height)
-                terminal.Line($"{files[i]}: resized from {picture.Width}x{picture.Height} to {width}x{height}");
             var prediction = predictor.Predict(inputs[i]);
+            if (prediction.Shape.Rank != 2)
+                throw new UsageException($"{trained.Model.Name} gives {prediction.Shape} for a picture, not the classes of all of it; deepnative segment shows those of its pixels");
+            if (trained.KnowsFolder)
+                terminal.Line($"{files[i]}: the middle of {picture.Width}x{picture.Height}, resized to {width}x{height}");
+            else if (picture.Width != width || picture.Height != height)
+                terminal.Line($"{files[i]}: resized from {picture.Width}x{picture.Height} to {width}x{height}");
             if (i == 0) first = Stopwatch.GetElapsedTime(start).TotalSeconds;
             Show(terminal, files[i], prediction[0], names);
         }

@@ -20,7 +20,7 @@ internal sealed class SegmentCommand : LookCommand
     /// <inheritdoc/>
     protected override IDisposable? Open(TrainedModel trained, Device device, ParseResult parsed, out Func<string, (Picture Picture, string Text)> look)
     {
-        var shape = trained.Options.InputShape ?? trained.Model.InputShape;
+        var shape = trained.InputShape;
         var model = trained.Model.Create(trained.Options);
         if (ModelSummary.Of(model, shape).Layers[^1].OutputShape.Rank != 2)
         {

@@ -55,16 +55,18 @@ internal sealed class PictureFile
     /// <param name="height">Rows; another size is resampled.</param>
     /// <param name="width">Columns.</param>
     /// <param name="invert">True: 255 - value, for dark ink on light paper.</param>
+    /// <param name="isMeasured">True: the part that pictures of a folder are measured with; false: all of it.</param>
     /// <returns>(channels, height, width), row-major.</returns>
     /// <exception cref="PictureException">The pixels are damaged; names the file.</exception>
-    public byte[] ToPlanes(int channels, int height, int width, bool invert)
+    public byte[] ToPlanes(int channels, int height, int width, bool invert, bool isMeasured = false)
     {
         var planes = new byte[channels * height * width];
+        var part = isMeasured ? new PictureFolderOptions { Height = height, Width = width }.MeasuredPart(Width, Height) : Rectangle.Empty;
         try
         {
             // Without the picture library an item of the right size is still read.
-            if (_item is not null && (channels, height, width) == (1, Height, Width)) _item.Planes.CopyTo(planes);
-            else PictureDecoder.DecodeResized(_bytes, channels, Rectangle.Empty, width, height, flip: false, planes);
+            if (_item is not null && !isMeasured && (channels, height, width) == (1, Height, Width)) _item.Planes.CopyTo(planes);
+            else PictureDecoder.DecodeResized(_bytes, channels, part, width, height, flip: false, planes);
         }
         catch (PictureException exception)
         {
