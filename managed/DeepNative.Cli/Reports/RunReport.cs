@@ -151,8 +151,8 @@ internal static class RunReport
         var some = review.Count < review.Total ? $"{Units.Count(review.Count)} of {Units.Count(review.Total)}, evenly spread" : Units.Count(review.Count);
         page.Append(CultureInfo.InvariantCulture, $"<h2>Test set</h2>\n<p class=\"muted\">{Text(review.Name)}: {some} examples, ");
         page.Append(CultureInfo.InvariantCulture, $"{review.Accuracy:P2} of the {(review.IsSegmentation ? "pixels" : "examples")} right</p>\n<div class=\"row\">\n");
-        if (review.Classes.Count <= HeatMap.MostClasses)
-            page.Append(CultureInfo.InvariantCulture, $"<div class=\"scroll\">{HeatMap.ToSvg("Confusion matrix", review.Classes, review.Confusion, standalone: false)}</div>\n");
+        if (review.Confusion is { } confusion)
+            page.Append(CultureInfo.InvariantCulture, $"<div class=\"scroll\">{HeatMap.ToSvg("Confusion matrix", review.Classes, confusion, standalone: false)}</div>\n");
         page.Append("<table>\n<tr><th>class</th><th class=\"n\">");
         page.Append(review.IsSegmentation ? "pixels" : "examples");
         page.Append("</th><th class=\"n\">recall</th><th class=\"n\">precision</th>");

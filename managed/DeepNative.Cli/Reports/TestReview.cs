@@ -44,13 +44,17 @@ internal sealed class TestReview
     private readonly List<ReviewedExample> _mistakes = [];
     private readonly List<ReviewedExample> _right = [];
     private readonly List<ReviewedMask> _masks = [];
+    private readonly long[] _actual;
+    private readonly long[] _predicted;
+    private readonly long[] _hits;
 
     private TestReview(string name, int total, IReadOnlyList<string> classes)
     {
         Name = name;
         Total = total;
         Classes = classes;
-        Confusion = new long[classes.Count, classes.Count];
+        (_actual, _predicted, _hits) = (new long[classes.Count], new long[classes.Count], new long[classes.Count]);
+        if (classes.Count <= HeatMap.MostClasses) Confusion = new long[classes.Count, classes.Count];
     }
 
     /// <summary>The test set.</summary>
@@ -65,8 +69,8 @@ internal sealed class TestReview
     /// <summary>The classes.</summary>
     public IReadOnlyList<string> Classes { get; }
 
-    /// <summary>[truth, predicted]: examples, or pixels of a segmentation.</summary>
-    public long[,] Confusion { get; }
+    /// <summary>[truth, predicted]: examples, or pixels of a segmentation; null where there are more classes than are drawn.</summary>
+    public long[,]? Confusion { get; }
 
     /// <summary>Whether every pixel has a class.</summary>
     public bool IsSegmentation { get; private set; }
@@ -81,41 +85,27 @@ internal sealed class TestReview
     public IReadOnlyList<ReviewedMask> Masks => _masks;
 
     /// <summary>The part of examples, or pixels, that is right.</summary>
-    public double Accuracy
-    {
-        get
-        {
-            var (right, all) = (0L, 0L);
-            for (var row = 0; row < Classes.Count; row++)
-            {
-                right += Confusion[row, row];
-                for (var column = 0; column < Classes.Count; column++) all += Confusion[row, column];
-            }
-
-            return all == 0 ? double.NaN : (double)right / all;
-        }
-    }
+    public double Accuracy => Ratio(_hits.Sum(), _actual.Sum());
 
     /// <summary>Of the examples of a class, the part that was found.</summary>
     /// <param name="index">The class.</param>
     /// <returns>NaN where there is none.</returns>
-    public double Recall(int index) => Ratio(Confusion[index, index], Sum(index, ofTruth: true));
+    public double Recall(int index) => Ratio(_hits[index], _actual[index]);
 
     /// <summary>Of the examples that were taken for a class, the part that is.</summary>
     /// <param name="index">The class.</param>
     /// <returns>NaN where there is none.</returns>
-    public double Precision(int index) => Ratio(Confusion[index, index], Sum(index, ofTruth: false));
+    public double Precision(int index) => Ratio(_hits[index], _predicted[index]);
 
     /// <summary>Intersection over union of a class.</summary>
     /// <param name="index">The class.</param>
     /// <returns>NaN where neither truth nor predictions have it.</returns>
-    public double Intersection(int index) =>
-        Ratio(Confusion[index, index], Sum(index, ofTruth: true) + Sum(index, ofTruth: false) - Confusion[index, index]);
+    public double Intersection(int index) => Ratio(_hits[index], _actual[index] + _predicted[index] - _hits[index]);
 
     /// <summary>Examples, or pixels, of a class.</summary>
     /// <param name="index">The class.</param>
     /// <returns>Their number.</returns>
-    public long Support(int index) => Sum(index, ofTruth: true);
+    public long Support(int index) => _actual[index];
 
     /// <summary>Mean of the classes that truth or predictions have.</summary>
     public double MeanIntersection => Enumerable.Range(0, Classes.Count).Select(Intersection).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average();
@@ -166,7 +156,7 @@ internal sealed class TestReview
         var predicted = prediction.Class(row);
         // Labels outside the classes mark examples that do not count.
         if (truth < 0 || truth >= Classes.Count) return;
-        Confusion[truth, predicted]++;
+        Tally(truth, predicted);
         var probabilities = Probabilities(prediction[row]);
         var probability = probabilities[predicted];
         var example = new ReviewedExample(index, truth, predicted, probability, probabilities[truth], null);
@@ -205,7 +195,7 @@ internal sealed class TestReview
     {
         var (classes, positions) = (Classes.Count, truth.Length);
         var found = new int[positions];
-        var own = new long[classes, classes];
+        var one = new TestReview(Name, 1, Classes);
         for (var i = 0; i < positions; i++)
         {
             var best = 0;
@@ -213,22 +203,21 @@ internal sealed class TestReview
                 if (scores[k * positions + i] > scores[best * positions + i]) best = k;
             found[i] = best;
             if (truth[i] < 0 || truth[i] >= classes) continue;
-            own[truth[i], best]++;
-            Confusion[truth[i], best]++;
+            one.Tally(truth[i], best);
+            Tally(truth[i], best);
         }
 
         if (_masks.Count >= MostMasks) return;
-        var one = new TestReview(Name, 1, Classes);
-        Array.Copy(own, one.Confusion, own.Length);
         var (height, width) = ((int)shape[0], (int)shape[1]);
         _masks.Add(new ReviewedMask(index, picture.Value, Mask(truth, classes, height, width), Mask(found, classes, height, width), one.MeanIntersection));
     }
 
-    private long Sum(int index, bool ofTruth)
+    private void Tally(int truth, int predicted)
     {
-        var sum = 0L;
-        for (var other = 0; other < Classes.Count; other++) sum += ofTruth ? Confusion[index, other] : Confusion[other, index];
-        return sum;
+        _actual[truth]++;
+        _predicted[predicted]++;
+        if (truth == predicted) _hits[truth]++;
+        if (Confusion is not null) Confusion[truth, predicted]++;
     }
 
     private static double Ratio(long part, long all) => all == 0 ? double.NaN : (double)part / all;

@@ -76,7 +76,7 @@ public class RunReportTests
         PictureLibrary.Require();
         var review = Review(["a", "b", "c"]);
         // Example i is of class i % 3 and always taken for class 0, the surer the larger its pixel.
-        Assert.That(review.Confusion.Cast<long>(), Is.EqualTo(new long[] { 4, 0, 0, 4, 0, 0, 4, 0, 0 }));
+        Assert.That(review.Confusion!.Cast<long>(), Is.EqualTo(new long[] { 4, 0, 0, 4, 0, 0, 4, 0, 0 }));
         Assert.That(review.Accuracy, Is.EqualTo(4.0 / 12).Within(1e-12));
         Assert.That((review.Recall(0), review.Recall(1), review.Precision(0)), Is.EqualTo((1.0, 0.0, 4.0 / 12)));
         Assert.That(review.Precision(1), Is.NaN);
@@ -123,7 +123,7 @@ public class RunReportTests
             new Squares(), [], multiplyAdds: 1)!;
         Assert.That(review.IsSegmentation);
         // Three of four pixels are foreground, one of the twelve has no label.
-        Assert.That(review.Confusion.Cast<long>(), Is.EqualTo(new long[] { 0, 3, 0, 8 }));
+        Assert.That(review.Confusion!.Cast<long>(), Is.EqualTo(new long[] { 0, 3, 0, 8 }));
         Assert.That(review.Intersection(1), Is.EqualTo(8.0 / 11).Within(1e-12));
         Assert.That(review.MeanIntersection, Is.EqualTo(4.0 / 11).Within(1e-12));
         Assert.That(review.Masks, Has.Count.EqualTo(3));
