@@ -31,9 +31,10 @@ internal sealed class LossScaler
 
     /// <summary>Does an update that is taken back where a gradient is not finite.</summary>
     /// <param name="graph">The graph.</param>
-    /// <param name="gradients">What the update uses.</param>
+    /// <param name="gradients">As they were taken, not clipped.</param>
+    /// <param name="followers">What the update changes beside the parameters and the optimiser's state.</param>
     /// <param name="update">Adds the update to the graph.</param>
-    public void Update(Graph graph, IReadOnlyList<Value> gradients, Action update)
+    public void Update(Graph graph, IReadOnlyList<Value> gradients, IEnumerable<NamedTensor> followers, Action update)
     {
         var largest = Largest(gradients[0]);
         for (var i = 1; i < gradients.Count; i++) largest = Pointwise.Maximum(largest, Largest(gradients[i]));
@@ -48,6 +49,7 @@ internal sealed class LossScaler
             if (name is not (Scale or GoodSteps)) Keep(_state[name], name);
         }
 
+        foreach (var (name, tensor) in followers) Keep(tensor, name);
         update();
         foreach (var (tensor, name, kept) in tensors)
         {

@@ -60,11 +60,16 @@ internal sealed class StepUpdate : IDisposable
 
         if (_accumulator is not null) gradients = _accumulator.Mean(graph, gradients, examples);
         if (Norm is not null) graph.Store(GradientClipping.Norm(gradients), Norm);
-        if (_clipping is not null) gradients = _clipping.Apply(gradients);
-        if (_scaler is null) _optimizer.Update(graph, State, gradients);
-        else _scaler.Update(graph, gradients, () => _optimizer.Update(graph, State, gradients));
+        // Clipping could hide that a gradient overflowed.
+        if (_scaler is null) Update();
+        else _scaler.Update(graph, gradients, Average?.Tensors ?? [], Update);
         _accumulator?.Clear(graph);
-        Average?.Update(graph);
+
+        void Update()
+        {
+            _optimizer.Update(graph, State, _clipping?.Apply(gradients) ?? gradients);
+            Average?.Update(graph);
+        }
     }
 
     public void Dispose()

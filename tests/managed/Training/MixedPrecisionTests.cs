@@ -2,6 +2,7 @@ using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Losses;
 using DeepNative.Optimizers;
+using DeepNative.Serialization;
 using DeepNative.Training;
 
 namespace DeepNative.Tests.Training;
@@ -134,18 +135,38 @@ internal sealed class MixedPrecisionTests
         Assert.That(many, Is.LessThan(0.1 * before));
     }
 
-    private static (double Before, double After) Regress(string device, float factor, float rate, LossScaling? scaling, int steps)
+    [Test]
+    public void A_step_that_is_left_out_shows_in_no_clipping_and_no_average([ValueSource(nameof(Devices))] string device)
+    {
+        var clipped = new TrainerOptions { Clipping = GradientClipping.ByValue(0.1f), Averaging = new ExponentialAverage(0.5f) };
+        var (before, after) = Regress(device, 1f, 0.05f, new LossScaling(LossScaling.Highest), steps: 1, clipped, averaged: 0);
+        Assert.That(after, Is.EqualTo(before));
+        Regress(device, 1f, 0.05f, new LossScaling(1f), steps: 3, clipped, averaged: 3);
+    }
+
+    private static (double Before, double After) Regress(
+        string device, float factor, float rate, LossScaling? scaling, int steps, TrainerOptions? others = null, long? averaged = null)
     {
         var inputs = new float[2 * 64];
         new Philox(1).FillUniform(inputs, -1f, 1f);
         var targets = new float[64];
         for (var i = 0; i < targets.Length; i++) targets[i] = factor * (2f * inputs[2 * i] - 3f * inputs[2 * i + 1]);
         var data = new TensorDataset(new Shape(2), inputs, new Shape(1), targets, "plane");
-        var options = new TrainerOptions { Precision = Precision.Float16, LossScaling = scaling };
+        var options = (others ?? new TrainerOptions()) with { Precision = Precision.Float16, LossScaling = scaling };
         using var trainer = new Trainer(
             new Times(factor), new SquaredError(), new Sgd(rate, momentum: 0.5f), TestDevices.Get(device), seed: 1, options);
         var before = trainer.Evaluate(data).Loss;
         trainer.Fit(data, new FitOptions { Epochs = steps, Batch = 64 });
+        if (averaged is not null)
+        {
+            using var folder = new TemporaryFolder();
+            trainer.SaveCheckpoint(folder.File("run.safetensors"));
+            using var file = SafeTensors.Open(folder.File("run.safetensors"));
+            var count = new long[1];
+            file.Read<long>("average.count", count);
+            Assert.That(count[0], Is.EqualTo(averaged));
+        }
+
         return (before, trainer.Evaluate(data).Loss);
     }
 
