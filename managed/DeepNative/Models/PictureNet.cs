@@ -16,13 +16,6 @@ internal static class PictureNet
         return checked((int)input[0]);
     }
 
-    /// <summary>The shape that layers make of one picture, without the batch axis.</summary>
-    public static Shape OutputOf(Layer layers, Shape input)
-    {
-        var graph = new Graph(training: false, "shapes");
-        return layers.Forward(graph.Declare(DType.Float32, new Shape(1).Concat(input), "input")).Shape.From(1);
-    }
-
     /// <summary>Convolution, batch normalisation and ReLU, named as in torchvision's BasicConv2d.</summary>
     public static Sequential ConvNormRelu(
         int inputs, int outputs, Operators.PerAxis kernel, Operators.PerAxis? stride = null, Padding? padding = null, float epsilon = 1e-5f) => new(

@@ -30,6 +30,9 @@ public sealed class Predictor : IDisposable
     /// <summary>The inputs' data type: UInt8 or Float32.</summary>
     public DType InputType => _programs.Input.Type;
 
+    /// <summary>What the model gives for a batch of one.</summary>
+    internal Shape OutputShape => _programs.OutputShape;
+
     /// <summary>Reads a file that <see cref="Trainer.Save"/> or <see cref="Trainer.SaveCheckpoint"/> wrote.</summary>
     /// <param name="path">The file.</param>
     /// <param name="device">Where it runs; it must outlive the predictor.</param>
@@ -54,8 +57,17 @@ public sealed class Predictor : IDisposable
         model ??= name.Length > 0
             ? ModelRegistry.Get(name).Create(ModelMetadata.ReadOptions(file.Metadata, path))
             : throw new ArgumentException($"{path} names no model; give one.", nameof(model));
-        ModelFile.Load(file, path, model, device);
-        return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), inputShape is { } shape ? input with { Shape = shape } : input, name, options);
+        var isFresh = model.Parameters().All(parameter => parameter.Tensor is null);
+        try
+        {
+            ModelFile.Load(file, path, model, device);
+            return new Predictor(device, model, loss ?? new SoftmaxCrossEntropy(), inputShape is { } shape ? input with { Shape = shape } : input, name, options);
+        }
+        catch
+        {
+            if (isFresh) model.ReleaseTensors();
+            throw;
+        }
     }
 
     /// <summary>Predicts for one or more images.</summary>

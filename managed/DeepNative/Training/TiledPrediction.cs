@@ -21,33 +21,21 @@ public static class TiledPrediction
         if (input.Rank != 3 || input[1] != input[2] || predictor.InputType != DType.UInt8 || input[0] != picture.Channels)
             throw new ArgumentException($"the net takes {predictor.InputType} {input}; the picture is {picture.Channels} x {picture.Height} x {picture.Width} bytes.", nameof(picture));
         var size = (int)input[1];
+        var output = predictor.OutputShape;
+        if (output.Rank != 4 || output[2] != output[3] || output[2] > size || (size - output[2]) % 2 != 0 || output[2] < size / 8)
+            throw new ArgumentException($"the net gives {output} for {input}, no classes of pixels.", nameof(predictor));
+        var (part, margin) = ((int)output[2], (size - (int)output[2]) / 2);
+        if (part > picture.Height || part > picture.Width || margin >= picture.Height || margin >= picture.Width)
+            throw new ArgumentException($"the picture is {picture.Height} x {picture.Width}, the net's tiles are {part} x {part} with {margin} around.", nameof(picture));
         var tile = new byte[input.Count];
         var map = new int[picture.Height * picture.Width];
-        var (part, margin) = (size, 0);
         for (var top = 0; top < picture.Height; top += part)
         {
             for (var left = 0; left < picture.Width; left += part)
             {
                 var (y, x) = (Math.Min(top, picture.Height - part), Math.Min(left, picture.Width - part));
                 Cut(picture, y - margin, x - margin, size, tile);
-                var prediction = predictor.Predict(tile);
-                if (top == 0 && left == 0)
-                {
-                    // What the net gives, and so where its tiles lie, is known from the first on.
-                    var output = prediction.Shape;
-                    if (output.Rank != 4 || output[2] != output[3] || output[2] > size || (size - output[2]) % 2 != 0 || output[2] < size / 8)
-                        throw new ArgumentException($"the net gives {output} for {input}, no classes of pixels.", nameof(predictor));
-                    (part, margin) = ((int)output[2], (size - (int)output[2]) / 2);
-                    if (part > picture.Height || part > picture.Width || margin >= picture.Height || margin >= picture.Width)
-                        throw new ArgumentException($"the picture is {picture.Height} x {picture.Width}, the net's tiles are {part} x {part} with {margin} around.", nameof(picture));
-                    if (margin > 0 || picture.Height < size || picture.Width < size)
-                    {
-                        Cut(picture, -margin, -margin, size, tile);
-                        prediction = predictor.Predict(tile);
-                    }
-                }
-
-                var labels = prediction.ClassMap(0);
+                var labels = predictor.Predict(tile).ClassMap(0);
                 for (var row = 0; row < part; row++) labels.AsSpan(row * part, part).CopyTo(map.AsSpan((y + row) * picture.Width + x, part));
             }
         }

@@ -9,9 +9,11 @@ namespace DeepNative.Tests.Training;
 internal sealed class TiledPredictionTests
 {
     // A threshold of each pixel: tiles and their margins must not show.
-    [TestCase(0)]
-    [TestCase(3)]
-    public void Tiles_leave_no_trace(int margin)
+    [TestCase(0, 29, 17)]
+    [TestCase(3, 29, 17)]
+    [TestCase(3, 9, 7)]
+    [TestCase(3, 6, 13)]
+    public void Tiles_leave_no_trace(int margin, int width, int height)
     {
         var device = TestDevices.Get("cpu");
         using var folder = new TemporaryFolder();
@@ -26,7 +28,7 @@ internal sealed class TiledPredictionTests
         }
 
         using var predictor = Predictor.Open(path, device, Model(margin));
-        var picture = new Picture(29, 17, 1, new byte[29 * 17]);
+        var picture = new Picture(width, height, 1, new byte[width * height]);
         var random = new Philox(3);
         for (var i = 0; i < picture.Planes.Length; i++) picture.Planes[i] = (byte)random.NextBelow(256);
         Assert.That(TiledPrediction.ClassMap(predictor, picture), Is.EqualTo(picture.Planes.Select(value => value > 127 ? 1 : 0)));

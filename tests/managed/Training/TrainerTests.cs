@@ -102,6 +102,21 @@ internal sealed class TrainerTests
     }
 
     [Test]
+    public void A_predictor_that_cannot_be_opened_leaves_no_tensors()
+    {
+        using var folder = new TemporaryFolder();
+        using (var trainer = new Trainer(new Linear(2, 1), new SquaredError(), new Sgd(0.1f), _device))
+        {
+            trainer.Fit(Synthetic.Plane(8), new FitOptions { Epochs = 1, Batch = 8 });
+            trainer.Save(folder.File("w.safetensors"));
+        }
+
+        var model = new Linear(2, 1);
+        Assert.Throws<ShapeException>(() => Predictor.Open(folder.File("w.safetensors"), _device, model, new SquaredError(), inputShape: new Shape(3)));
+        Assert.That(model.Parameters().Select(parameter => parameter.Tensor), Is.All.Null);
+    }
+
+    [Test]
     public void The_same_seed_gives_the_same_bits_and_another_does_not()
     {
         float[] Train(ulong seed)
