@@ -31,6 +31,9 @@ internal sealed class ClassTargets
     /// <summary>The class's weight, 0 where a label is the ignored one; null: 1 everywhere.</summary>
     public Value? Weight { get; }
 
+    /// <summary>What the mean divides by; null: the number of labels.</summary>
+    public Value? Divisor => Weight is null ? null : Reduce.Sum(Weight);
+
     /// <summary>The element of each position's class, of the labels' shape; of class 0 where the label is ignored.</summary>
     public Value Pick(Value x) => Reshape.To(Gather.Along(x, Reshape.To(_labels, x.Shape.With(1, 1)), 1), _labels.Shape);
 
@@ -41,8 +44,8 @@ internal sealed class ClassTargets
     public Value Mask(Value losses) => Counted is null ? losses : Pointwise.Select(Counted, losses, losses.Graph.Constant(0f));
 
     /// <summary>The mean divides by the weights' sum, not by the number of labels.</summary>
-    public Value Reduced(Reduction reduction, Value losses) => reduction == Reduction.Mean && Weight is not null
-        ? Reduce.Sum(losses) / Reduce.Sum(Weight)
+    public Value Reduced(Reduction reduction, Value losses) => reduction == Reduction.Mean && Divisor is { } divisor
+        ? Reduce.Sum(losses) / divisor
         : LossReduction.Apply(reduction, losses);
 
     /// <summary>Numbers for the classes of an axis, or one for all, as they broadcast with the output.</summary>

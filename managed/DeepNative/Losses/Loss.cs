@@ -52,6 +52,15 @@ public abstract class Loss
         Value Of(Value result) => weight is null ? Forward(result, target) : Forward(result, target, weight);
     }
 
+    /// <summary>
+    /// What <see cref="Forward(Value, Value)"/> divides by, where it depends on the targets, such as the sum of their class
+    /// weights: evaluation weighs batches by it.
+    /// </summary>
+    /// <param name="output">The model's output.</param>
+    /// <param name="target">The targets.</param>
+    /// <returns>A float32 value of shape (); null: batches weigh by their numbers of examples.</returns>
+    public virtual Value? Divisor(Value output, Value target) => null;
+
     /// <summary>What a user gets as prediction: probabilities of classes, or the output itself.</summary>
     /// <param name="output">The model's output.</param>
     /// <returns>The prediction, of the same shape.</returns>

@@ -46,6 +46,10 @@ public sealed class NegativeLogLikelihood : ReducedLoss
     }
 
     /// <inheritdoc/>
+    public override Value? Divisor(Value output, Value target) =>
+        Reduction == Reduction.Mean ? Targets(output, target).Divisor : null;
+
+    /// <inheritdoc/>
     public override Value Predict(Value output) => Pointwise.Exp(output);
 
     /// <inheritdoc/>

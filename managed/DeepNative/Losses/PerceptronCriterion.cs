@@ -29,6 +29,9 @@ public sealed class PerceptronCriterion(Reduction reduction = Reduction.Mean) : 
     }
 
     /// <inheritdoc/>
+    public override ClassComparison? Compare(Value output, Value target) => new(output, target);
+
+    /// <inheritdoc/>
     protected override Value Losses(Value output, Value target)
     {
         ArgumentNullException.ThrowIfNull(output);

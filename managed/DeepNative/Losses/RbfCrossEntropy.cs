@@ -53,4 +53,7 @@ public sealed class RbfCrossEntropy : Loss
         ArgumentNullException.ThrowIfNull(target);
         return LossChecks.CountWrongClasses(output, target);
     }
+
+    /// <inheritdoc/>
+    public override ClassComparison? Compare(Value output, Value target) => new(output, target);
 }

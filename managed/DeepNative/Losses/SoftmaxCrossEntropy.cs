@@ -78,6 +78,10 @@ public sealed class SoftmaxCrossEntropy : Loss
     }
 
     /// <inheritdoc/>
+    public override Value? Divisor(Value output, Value target) =>
+        _reduction == Reduction.Mean ? Targets(output, target).Divisor : null;
+
+    /// <inheritdoc/>
     public override Value Predict(Value output)
     {
         ArgumentNullException.ThrowIfNull(output);
@@ -105,7 +109,7 @@ public sealed class SoftmaxCrossEntropy : Loss
         var targets = Targets(output, target);
         var factor = _classWeights is null ? weight : weight is null ? targets.Weight : targets.Weight! * weight;
         var sum = Softmax.CrossEntropy(output, target, factor, _labelSmoothing, _ignoreIndex, _reduction == Reduction.Mean ? 1f : Scale(target.Shape));
-        return _reduction == Reduction.Mean ? sum / Reduce.Sum(targets.Weight!) : sum;
+        return _reduction == Reduction.Mean ? sum / targets.Divisor! : sum;
     }
 
     private Value Composed(Value output, Value target, Value? weight)

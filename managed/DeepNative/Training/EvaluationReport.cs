@@ -5,15 +5,21 @@ namespace DeepNative.Training;
 
 /// <summary>
 /// What an evaluation program says of a batch, as one row of float32 numbers: the loss, the sums that are asked
-/// for, and how often each class was taken for each; or, of very many classes, labels and predictions themselves.
+/// for, and how often each class was taken for each; or, of many classes, labels and predictions themselves; or, of
+/// very many, what was wrong.
 /// </summary>
 internal sealed class EvaluationReport
 {
     // Squares of more classes take more memory than the predictions of most batches.
     private const int MostCounted = 256;
+
+    // Their squares are 128 MiB; the pairs of more classes are not told.
+    private const int MostClasses = 4096;
     private const int Top = 5;
 
+    private readonly bool _hasDivisor;
     private readonly bool _hasErrors;
+    private readonly bool _hasCounted;
     private readonly bool _hasTop;
     private readonly IReadOnlyList<Metric> _metrics;
 
@@ -22,19 +28,26 @@ internal sealed class EvaluationReport
     {
         _metrics = metrics;
         var parts = new List<Value> { value };
+        if (loss.Divisor(output, target) is { } divisor)
+        {
+            _hasDivisor = true;
+            parts.Add(divisor);
+        }
+
         var comparison = loss.Compare(output, target);
-        if (comparison is null && loss.CountErrors(output, target) is { } errors)
+        if (comparison is not null)
+        {
+            Classes = ClassesOf(comparison);
+            HasOverlap = HasOverlapOf(comparison);
+            _hasTop = comparison.Labels.Shape.Rank == 1 && comparison.Scores.Shape[1] > Top;
+            _hasErrors = _hasCounted = Classes == 0;
+            if (_hasErrors) parts.AddRange([Wrong(comparison), Counted(comparison)]);
+            if (_hasTop) parts.Add(Missed(comparison));
+        }
+        else if (loss.CountErrors(output, target) is { } errors)
         {
             _hasErrors = true;
             parts.Add(errors);
-        }
-
-        if (comparison is not null)
-        {
-            Classes = checked((int)comparison.Scores.Shape[1]);
-            IsMap = comparison.Labels.Shape.Rank > 1;
-            _hasTop = !IsMap && Classes > Top;
-            if (_hasTop) parts.Add(Missed(comparison));
         }
 
         foreach (var metric in metrics)
@@ -46,7 +59,7 @@ internal sealed class EvaluationReport
             parts.Add(sum);
         }
 
-        if (comparison is not null)
+        if (comparison is not null && Classes > 0)
         {
             if (Classes <= MostCounted) parts.Add(Counts(comparison));
             else parts.AddRange(Pairs(comparison));
@@ -59,20 +72,37 @@ internal sealed class EvaluationReport
     /// <summary>The numbers, for the graph that they were added to.</summary>
     public Value Row { get; }
 
-    /// <summary>Classes that are told apart; 0: targets are no classes.</summary>
+    /// <summary>Classes whose pairs are counted; 0: targets are no classes, or there are too many.</summary>
     public int Classes { get; }
 
-    /// <summary>Whether every example has classes of many positions.</summary>
-    public bool IsMap { get; }
+    /// <summary>Whether there is an intersection over union: every example is a map of classes.</summary>
+    public bool HasOverlap { get; }
+
+    /// <summary>Whether there will be an intersection over union for outputs of a shape.</summary>
+    public static bool HasOverlapFor(Loss loss, Shape output)
+    {
+        var graph = new Graph(training: false, "shapes");
+        var target = graph.Declare(loss.TargetType, loss.TargetShape(output), "target");
+        return loss.Compare(graph.Declare(DType.Float32, output, "output"), target) is { } comparison && HasOverlapOf(comparison);
+    }
 
     /// <summary>Adds a batch's numbers to the sums.</summary>
     public void AddTo(EvaluationSums sums, ReadOnlySpan<float> row, int examples)
     {
-        sums.Loss += (double)row[0] * examples;
-        row = row[1..];
-        if (_hasErrors) Take(ref sums.Errors, ref row);
-        if (_hasTop) Take(ref sums.Missed, ref row);
-        for (var i = 0; i < _metrics.Count; i++) Take(ref sums.Metrics[i], ref row);
+        var loss = Take(ref row);
+        var divisor = _hasDivisor ? Take(ref row) : examples;
+
+        // Where nothing counts there is no mean.
+        if (divisor != 0)
+        {
+            sums.Loss += loss * divisor;
+            sums.Divisor += divisor;
+        }
+
+        if (_hasErrors) sums.Errors += Take(ref row);
+        sums.Counted += _hasCounted ? Take(ref row) : examples;
+        if (_hasTop) sums.Missed += Take(ref row);
+        for (var i = 0; i < _metrics.Count; i++) sums.Metrics[i] += Take(ref row);
         if (Classes == 0) return;
         if (Classes <= MostCounted)
         {
@@ -94,20 +124,35 @@ internal sealed class EvaluationReport
         for (var i = 0; i < _metrics.Count; i++) metrics[_metrics[i].Name] = sums.Metrics[i] / count;
         var confusion = Classes == 0 ? null : new ConfusionMatrix(Classes, sums.Counts);
         return new EvaluationResult(
-            sums.Loss / count, confusion?.Error ?? (_hasErrors ? sums.Errors / count : double.NaN), count, seconds)
+            sums.Loss / sums.Divisor, confusion?.Error ?? (_hasErrors ? sums.Errors / sums.Counted : double.NaN), count, seconds)
         {
-            TopFiveError = _hasTop ? sums.Missed / count : double.NaN,
+            TopFiveError = _hasTop ? sums.Missed / (confusion?.Total ?? sums.Counted) : double.NaN,
             Confusion = confusion,
-            MeanIntersectionOverUnion = IsMap ? confusion!.MeanIntersectionOverUnion : double.NaN,
+            MeanIntersectionOverUnion = HasOverlap ? confusion!.MeanIntersectionOverUnion : double.NaN,
             Metrics = metrics,
         };
     }
 
-    private static void Take(ref double sum, ref ReadOnlySpan<float> row)
+    private static int ClassesOf(ClassComparison comparison) =>
+        comparison.Scores.Shape[1] is var classes && classes <= MostClasses ? (int)classes : 0;
+
+    private static bool HasOverlapOf(ClassComparison comparison) => comparison.Labels.Shape.Rank > 1 && ClassesOf(comparison) > 0;
+
+    private static double Take(ref ReadOnlySpan<float> row)
     {
-        sum += row[0];
+        var number = row[0];
         row = row[1..];
+        return number;
     }
+
+    private static Value Wrong(ClassComparison comparison)
+    {
+        var wrong = Pointwise.NotEqual(Reduce.ArgMax(comparison.Scores, axis: 1), comparison.Labels);
+        return Reduce.Sum(comparison.Counted is { } counted ? wrong * counted : wrong);
+    }
+
+    private static Value Counted(ClassComparison comparison) =>
+        comparison.Counted is { } counted ? Reduce.Sum(counted) : comparison.Labels.Graph.Constant((float)comparison.Labels.Shape.Count);
 
     // The examples, of those that count, whose class is not among the likeliest.
     private static Value Missed(ClassComparison comparison)
@@ -126,7 +171,7 @@ internal sealed class EvaluationReport
         var pairs = (long)Classes * Classes;
         var places = comparison.Labels * Classes + Reduce.ArgMax(comparison.Scores, axis: 1);
         if (comparison.Counted is { } counted) places = Pointwise.Select(counted, places, graph.Constant((float)pairs));
-        var columns = IsMap ? places.Shape[places.Shape.Rank - 1] : 1;
+        var columns = HasOverlap ? places.Shape[places.Shape.Rank - 1] : 1;
         var indices = Reshape.To(Pointwise.Cast(places, DType.Int32), new Shape(places.Shape.Count / columns, columns));
         var sums = Gather.ScatterAddAlong(Pointwise.Expand(graph.Constant(1f), indices.Shape), indices, 0, pairs + 1);
         return columns == 1 ? sums : Reduce.Sum(sums, [1]);
@@ -146,7 +191,9 @@ internal sealed class EvaluationReport
 internal sealed class EvaluationSums(int metrics, int classes)
 {
     public double Loss;
+    public double Divisor;
     public double Errors;
+    public double Counted;
     public double Missed;
 
     public double[] Metrics { get; } = new double[metrics];

@@ -4,7 +4,7 @@ using System.Text;
 namespace DeepNative.Training;
 
 /// <summary>How well a model does on a data set.</summary>
-/// <param name="Loss">The mean loss over all examples.</param>
+/// <param name="Loss">The mean loss over all examples; of labels with weights, or ignored ones, over the weights of those that count.</param>
 /// <param name="Error">
 /// The fraction of wrong predictions, 0 to 1, of pixels where targets are maps of classes, without the ignored ones; NaN
 /// for losses without that notion.
@@ -13,13 +13,19 @@ namespace DeepNative.Training;
 /// <param name="Seconds">The time it took, compiling included.</param>
 public sealed record EvaluationResult(double Loss, double Error, int Count, double Seconds)
 {
-    /// <summary>The fraction of examples whose class is not among the five likeliest; NaN for five classes or fewer, and for maps.</summary>
+    /// <summary>
+    /// The fraction of examples, without the ignored ones, whose class is not among the five likeliest; NaN for five classes
+    /// or fewer, and for maps.
+    /// </summary>
     public double TopFiveError { get; init; } = double.NaN;
 
-    /// <summary>Which classes were taken for which: examples, or pixels of maps; null where targets are not classes.</summary>
+    /// <summary>
+    /// Which classes were taken for which: examples, or pixels of maps; null where targets are not classes, and of more than
+    /// 4096 classes, of which the errors alone are counted.
+    /// </summary>
     public ConfusionMatrix? Confusion { get; init; }
 
-    /// <summary>Where targets are maps of classes: their mean intersection over union; else NaN.</summary>
+    /// <summary>Where targets are maps of at most 4096 classes: their mean intersection over union; else NaN.</summary>
     public double MeanIntersectionOverUnion { get; init; } = double.NaN;
 
     /// <summary>What <see cref="TrainerOptions.Metrics"/> asked for, by name.</summary>
