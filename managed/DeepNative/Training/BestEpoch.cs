@@ -9,6 +9,9 @@ internal sealed record BestEpoch(int Epoch, double Value, int Stalled)
     // Not infinity: that is no number of a file.
     public static BestEpoch None { get; } = new(0, double.MaxValue, 0);
 
+    /// <summary>By what it was selected: <see cref="ModelSelection.Rule"/>.</summary>
+    public string Rule { get; init; } = "";
+
     /// <summary>Its weights by name, where they are kept in memory.</summary>
     public IReadOnlyDictionary<string, byte[]>? Weights { get; init; }
 

@@ -42,6 +42,7 @@ internal static class ModelMetadata
     private const string BestEpochKey = "best_epoch";
     private const string BestValue = "best_value";
     private const string BestStalled = "best_stalled";
+    private const string BestRule = "best_rule";
     private const string InputShape = "input_shape";
     private const string InputType = "input_type";
     private const string Mean = "normalization_mean";
@@ -117,11 +118,15 @@ internal static class ModelMetadata
         metadata[BestEpochKey] = Text(best.Epoch);
         metadata[BestValue] = Text(best.Value);
         metadata[BestStalled] = Text(best.Stalled);
+        metadata[BestRule] = best.Rule;
     }
 
     public static BestEpoch ReadBest(IReadOnlyDictionary<string, string> metadata, string path) =>
         metadata.ContainsKey(BestEpochKey)
             ? new BestEpoch(Number<int>(metadata, BestEpochKey, path), Real(metadata, BestValue, path), Number<int>(metadata, BestStalled, path))
+            {
+                Rule = Text(metadata, BestRule, path),
+            }
             : BestEpoch.None;
 
     /// <summary>What the model was fed with; null where the file does not say, as one of another program's.</summary>

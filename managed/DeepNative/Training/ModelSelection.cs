@@ -3,7 +3,10 @@ namespace DeepNative.Training;
 /// <summary>How the validation set decides when a run ends, and with which epoch's weights.</summary>
 public sealed record ModelSelection
 {
-    /// <summary>By which number epochs are compared.</summary>
+    /// <summary>
+    /// By which number epochs are compared; <see cref="ValidationMetric.MeanIntersectionOverUnion"/> needs targets that are
+    /// maps of classes.
+    /// </summary>
     public ValidationMetric Metric { get; init; } = ValidationMetric.Error;
 
     /// <summary>An epoch is better than the best so far by more than this; at least 0.</summary>
@@ -36,6 +39,10 @@ public sealed record ModelSelection
 
     /// <summary>Whether the model has the best epoch's weights after the run; else the last one's.</summary>
     public bool Restore { get; init; } = true;
+
+    /// <summary>What a run that goes on must have in common with its beginning.</summary>
+    internal string Rule =>
+        $"{Metric}, its weights in {(Path is not null ? "a file" : Restore ? "checkpoints" : "neither a file nor checkpoints")}";
 
     /// <summary>What is compared: less is better.</summary>
     internal double ValueOf(EvaluationResult result) => Metric switch

@@ -146,8 +146,12 @@ public sealed partial class Trainer : IDisposable
     /// otherwise a new run begins, with the parameters as they are.
     /// </remarks>
     /// <exception cref="ShapeException">The examples do not fit the model; the layer is named.</exception>
-    /// <exception cref="ArgumentException">The data set is empty, or its targets do not fit the loss.</exception>
-    /// <exception cref="InvalidOperationException">A resumed run stands inside an epoch of other data or another batch size.</exception>
+    /// <exception cref="ArgumentException">
+    /// The data set is empty, or its targets do not fit the loss or the number that epochs are selected by.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// A resumed run stands inside an epoch of other data or another batch size, or selected its best epoch in another way.
+    /// </exception>
     /// <exception cref="TrainingDivergedException">The loss is not finite.</exception>
     public FitResult Fit(IExampleSource data, FitOptions options, CancellationToken cancellation = default)
     {
@@ -173,6 +177,10 @@ public sealed partial class Trainer : IDisposable
 
         if (options is { Selection: not null, Validation: null })
             throw new ArgumentException("to select an epoch needs a validation set.", nameof(options));
+        if (options.Selection is { Metric: ValidationMetric.MeanIntersectionOverUnion } && !EvaluationReport.HasOverlapFor(_loss, programs.OutputShape))
+            throw new ArgumentException(
+                $"to select by intersection over union needs maps of classes; loss {_loss.GetType().Name} has none for the model's output "
+                + $"{programs.OutputShape}. Select by another metric.", nameof(options));
         if (!_position.Unfinished) _position.Restart();
         CheckContinues(data, options);
         _position.Unfinished = true;
@@ -321,6 +329,15 @@ public sealed partial class Trainer : IDisposable
 
     private void CheckContinues(IExampleSource data, FitOptions options)
     {
+        if (options.Selection is { } selection && _position.Best is { Epoch: > 0 } best)
+        {
+            if (best.Rule != selection.Rule)
+                throw new InvalidOperationException(
+                    $"the run's best epoch so far, {best.Epoch}, was selected by {best.Rule}; it cannot go on with {selection.Rule}.");
+            if (selection is { Restore: true, Path: { } path } && !File.Exists(path))
+                throw new InvalidOperationException($"'{path}' does not exist; it has the weights of the run's best epoch so far, {best.Epoch}.");
+        }
+
         if (_position.Batch == 0) return;
         if (_position.DataCount != data.Count || _position.BatchSize != options.Batch)
             throw new InvalidOperationException(

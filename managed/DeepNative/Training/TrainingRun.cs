@@ -204,6 +204,7 @@ internal sealed class TrainingRun : IDisposable
             throw new TrainingDivergedException(_position.Step, tensor, _lastCheckpoint);
         _position.Best = new BestEpoch(_position.Epoch, value, Stalled: 0)
         {
+            Rule = selection.Rule,
             Weights = selection is { Path: null, Restore: true } ? _setup.CopyWeights() : null,
         };
     }

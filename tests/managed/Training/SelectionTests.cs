@@ -67,6 +67,22 @@ internal sealed class SelectionTests : TrainingFixture
     }
 
     [Test]
+    public void A_run_goes_on_only_by_the_rule_that_it_began_with()
+    {
+        var path = Folder.File("best.safetensors");
+        Train(new ModelSelection(), stopAfter: 3);
+        Refused(new ModelSelection { Path = path }, "Error, its weights in checkpoints; it cannot go on with Error, its weights in a file");
+        Refused(new ModelSelection { Metric = ValidationMetric.Loss }, "cannot go on with Loss");
+        Train(new ModelSelection { Path = path }, stopAfter: 3);
+        Refused(new ModelSelection(), "Error, its weights in a file; it cannot go on with Error, its weights in checkpoints");
+        File.Delete(path);
+        Refused(new ModelSelection { Path = path }, $"'{path}' does not exist");
+
+        void Refused(ModelSelection selection, string message) =>
+            Assert.That(() => Train(selection, resume: true), Throws.InvalidOperationException.With.Message.Contains(message));
+    }
+
+    [Test]
     public void The_best_average_is_restored_where_weights_are_averaged()
     {
         var options = new TrainerOptions { Averaging = new ExponentialAverage(0.5f) };
@@ -107,6 +123,9 @@ internal sealed class SelectionTests : TrainingFixture
         Assert.That(
             () => trainer.Fit(Data(1f), Options(new ModelSelection()) with { Validation = null }),
             Throws.ArgumentException.With.Message.Contains("needs a validation set"));
+        using var classifier = new Trainer(new Linear(2, 2), new SoftmaxCrossEntropy(), new Sgd(0.25f), Device);
+        var options = Options(new ModelSelection { Metric = ValidationMetric.MeanIntersectionOverUnion }) with { Validation = Synthetic.Xor };
+        Assert.That(() => classifier.Fit(Synthetic.Xor, options), Throws.ArgumentException.With.Message.Contains("maps of classes"));
         Assert.That(() => new ModelSelection { Patience = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new ModelSelection { MinDelta = double.NaN }, Throws.TypeOf<ArgumentOutOfRangeException>());
     }
