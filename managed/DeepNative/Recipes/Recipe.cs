@@ -141,6 +141,8 @@ public sealed record Recipe
     /// <exception cref="RecipeException">Something is unknown or outside its range; the text names the key.</exception>
     public void Check()
     {
+        if (Models.Contains(null!)) throw new RecipeException("models has an element that is null");
+        if (Groups.Contains(null!)) throw new RecipeException("groups has an element that is null");
         AtLeast(1, Epochs, "epochs");
         AtLeast(1, Batch, "batch");
         AtLeast(0, Warmup, "warmup");

@@ -92,6 +92,11 @@ internal sealed class RecipeTests
     [TestCase("""{ @, "groups": [{ "pattern": "*", "learning_rate_factor": 0 }] }""", "group '*'")]
     [TestCase("""{ @, "batch": 8 }""", "batch")]
     [TestCase("""{ @, "warmup": "many" }""", "warmup")]
+    [TestCase("""{ @, "class_weights": null }""", "class_weights")]
+    [TestCase("""{ @, "groups": null }""", "groups")]
+    [TestCase("""{ @, "groups": [null] }""", "groups")]
+    [TestCase("""{ @, "groups": [{ "pattern": null }] }""", "pattern")]
+    [TestCase("""{ @, "beta1": 0.9 }""", "beta1 is of adam, adamw, adadelta, rmsprop, adamax, nadam; sgd has none")]
     public void A_wrong_file_is_refused_with_its_name_and_key(string content, string named)
     {
         const string usual = "\"models\": [\"lenet300\"], \"data\": \"mnist\", \"source\": \"me\", \"epochs\": 3, \"batch\": 7, \"optimizer\": \"sgd\", \"learning_rate\": 0.1";
@@ -112,8 +117,14 @@ internal sealed class RecipeTests
     }
 
     [Test]
-    public void Momentum_is_refused_where_there_is_none()
+    public void What_a_rule_does_not_take_is_refused()
     {
+        var plain = _recipe with { Momentum = 0f, Nesterov = false };
+        Assert.Throws<RecipeException>(() => (plain with { Optimizer = "adagrad", Beta1 = 0.9f }).Check());
+        Assert.Throws<RecipeException>(() => (plain with { Optimizer = "rmsprop", Beta2 = 0.9f }).Check());
+        Assert.Throws<RecipeException>(() => (plain with { Optimizer = "lars", Beta2 = 0.9f }).Check());
+        Assert.Throws<RecipeException>(() => (plain with { Epsilon = 1e-8f }).Check());
+        (plain with { Optimizer = "nadam", Beta1 = 0.8f, Beta2 = 0.9f, Epsilon = 1e-8f }).Check();
         Assert.Throws<RecipeException>(() => (_recipe with { Optimizer = "adam" }).Check());
         Assert.Throws<RecipeException>(() => (_recipe with { Optimizer = "rmsprop" }).Check());
         (_recipe with { Optimizer = "rmsprop", Nesterov = false }).Check();
