@@ -211,9 +211,22 @@ internal sealed class TrainingSession(
             Cache = new DatasetCache(DataFolder),
         };
         var progress = new LineProgress(terminal);
-        var data = description is null
-            ? Datasets.Open(Recipe.Data, options, progress, token)
-            : Datasets.Open(description, options, progress, token);
+        ExampleSplits data;
+        try
+        {
+            data = description is null
+                ? Datasets.Open(Recipe.Data, options, progress, token)
+                : Datasets.Open(description, options, progress, token);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new UsageException(
+                $"{exception.Message.Split(" (Parameter")[0]} The recipe is {Recipe.Name}; --recipe takes another, or a JSON file");
+        }
+
+        var (size, found) = (Recipe.ImageSize, data.Train.InputShape);
+        if (size > 0 && (found.Rank != 3 || found[1] != size || found[2] != size))
+            throw new UsageException($"image_size is {size}, but {Recipe.Data} has inputs of {found}: only pictures of folders and drawn ones are brought to a size");
         DataCommand.TellBad(data, terminal);
         return data;
     }
@@ -228,7 +241,9 @@ internal sealed class TrainingSession(
 
     private static string Summary(FitResult fit, RunMetrics metrics)
     {
-        var error = metrics.TestError is { } value ? string.Create(CultureInfo.InvariantCulture, $"test error {value:P2}, ") : "";
+        var error = metrics.TestError is { } value ? string.Create(CultureInfo.InvariantCulture, $"test error {value:P2}, ")
+            : metrics.TestLoss is { } loss ? string.Create(CultureInfo.InvariantCulture, $"test loss {loss:0.0000}, ")
+            : "";
         if (metrics.TestTop5Error is { } top) error += string.Create(CultureInfo.InvariantCulture, $"top-5 error {top:P2}, ");
         if (metrics.TestMeanIou is { } overlap) error += string.Create(CultureInfo.InvariantCulture, $"mean IoU {overlap:0.0000}, ");
         if (metrics.BestEpoch is { } best) error += $"best epoch {best}{(metrics.StoppedEarly ? ", stopped early" : "")}, ";

@@ -4,7 +4,8 @@ namespace DeepNative.Data;
 public sealed record DataOptions
 {
     /// <summary>
-    /// The inputs that are wanted, (C, H, W): pictures of folders are brought to it, generated ones drawn so; null: their own.
+    /// The inputs that are wanted, (C, H, W): pictures of folders are brought to it, generated ones drawn so, those of
+    /// data sets that are fetched stay as they are; null: their own.
     /// </summary>
     public Shape? InputShape { get; init; }
 

@@ -91,7 +91,7 @@ public static class Datasets
     /// <param name="progress">Receives a line per noteworthy step; or null.</param>
     /// <param name="token">Ends it.</param>
     /// <returns>The parts.</returns>
-    /// <exception cref="ArgumentException">There is no such data set or folder; or it cannot have such inputs.</exception>
+    /// <exception cref="ArgumentException">There is no such data set or folder; or it cannot have such examples.</exception>
     /// <exception cref="DatasetUnavailableException">No source gave the files; the message says what to put where.</exception>
     /// <exception cref="InvalidDataException">The folder is not of one of those forms; the message says why.</exception>
     /// <exception cref="BadPicturesException">Files that cannot be used, unless they are to be skipped.</exception>
@@ -102,12 +102,19 @@ public static class Datasets
         options ??= new DataOptions();
         if (TryFind(data) is { } description) return Open(description, options, progress, token);
         foreach (var (name, classNames, draw) in _drawn)
-            if (string.Equals(name, data, StringComparison.OrdinalIgnoreCase)) return Draw(name, classNames, draw, options.InputShape);
+        {
+            if (!string.Equals(name, data, StringComparison.OrdinalIgnoreCase)) continue;
+            CheckTakes(name, options, crops: false, borders: false);
+            return Draw(name, classNames, draw, options.InputShape);
+        }
+
         var folder = FindFolder(data, options.Cache) ?? throw new ArgumentException(
             $"'{data}' is no data set and no folder; known are {string.Join(", ", Names)}, and folders of pictures.", nameof(data));
         var shape = options.InputShape;
         if (shape is { Rank: not 3 }) throw new ArgumentException($"{folder}: inputs are (C, H, W), not {shape}.", nameof(options));
-        if (SegmentationFolder.Matches(folder)) return Windows(SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), token: token), options);
+        var hasMasks = SegmentationFolder.Matches(folder);
+        CheckTakes(folder, options, crops: !hasMasks, borders: hasMasks);
+        if (hasMasks) return Windows(SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), token: token), options);
         var pictures = new PictureFolderOptions
         {
             SkipBad = options.SkipBad,
@@ -125,12 +132,24 @@ public static class Datasets
     /// <param name="progress">Receives a line per noteworthy step; or null.</param>
     /// <param name="token">Ends it.</param>
     /// <returns>Both parts, in memory.</returns>
+    /// <exception cref="ArgumentException">It has no such examples.</exception>
     /// <exception cref="DatasetUnavailableException">No source gave the files; the message says what to put where.</exception>
     public static ExampleSplits Open(
         DatasetDescription description, DataOptions? options = null, IProgress<string>? progress = null, CancellationToken token = default)
     {
+        ArgumentNullException.ThrowIfNull(description);
+        if (options is not null) CheckTakes(description.Name, options, crops: false, borders: false);
         var (train, test) = Load(description, options?.Cache, progress, token);
         return new ExampleSplits(train.AsExamples(), test.AsExamples()) { ClassNames = train.ClassNames };
+    }
+
+    // What would be ignored, by its key in recipes.
+    private static void CheckTakes(string name, DataOptions options, bool crops, bool borders)
+    {
+        if (options.Augmentation is { CropsAtRandom: true } && !crops)
+            throw new ArgumentException($"{name}: crop_scale_min is for folders of pictures by class, which are cut when they are decoded.", nameof(options));
+        if (options.Borders is not null && !borders)
+            throw new ArgumentException($"{name}: pixel_weights are for folders of pictures and masks.", nameof(options));
     }
 
     // Pictures as they are where they have the size that is wanted, else parts of that size.

@@ -30,6 +30,17 @@ public sealed class DataSetTests
         Assert.That(output, Does.Contain("1,000 images").Or.Contain("1000 images"));
     }
 
+    // A recipe that asks for what the data set would ignore.
+    [TestCase("resnet18 --data shapes", "crop_scale_min")]
+    [TestCase("resnet18 --data cifar10", "crop_scale_min")]
+    [TestCase("unet --data shapes-segmentation", "pixel_weights")]
+    public void What_a_data_set_would_ignore_is_refused(string line, string key)
+    {
+        var (code, _, error) = CommandLineTests.Run(["train", .. line.Split(' '), "--device", "cpu", "--threads", "1"]);
+        Assert.That(code, Is.EqualTo(ExitCodes.Usage), error);
+        Assert.That(error, Does.Contain(key).And.Contain("--recipe takes another"));
+    }
+
     [Test]
     public void Data_get_tells_what_there_is()
     {
