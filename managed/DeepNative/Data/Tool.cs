@@ -22,7 +22,7 @@ internal static class Tool
     /// <exception cref="IOException">The program failed (with its last words) or ran out of time.</exception>
     internal static async Task RunAsync(
         string program, string[] arguments, string folder, TimeSpan limit, CancellationToken token,
-        Func<Stream, Task>? read = null)
+        Func<Stream, CancellationToken, Task>? read = null)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
         ends.CancelAfter(limit);
@@ -37,7 +37,7 @@ internal static class Tool
         {
             process.StandardInput.Close();
             var errors = process.StandardError.ReadToEndAsync(ends.Token);
-            if (read is not null) await read(process.StandardOutput.BaseStream).ConfigureAwait(false);
+            if (read is not null) await read(process.StandardOutput.BaseStream, ends.Token).ConfigureAwait(false);
             await process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, ends.Token).ConfigureAwait(false);
             await process.WaitForExitAsync(ends.Token).ConfigureAwait(false);
             var said = await errors.ConfigureAwait(false);

@@ -6,17 +6,16 @@ namespace DeepNative.Data;
 internal sealed class WebFetch : IDisposable
 {
     private static readonly TimeSpan _connectLimit = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _stallLimit = TimeSpan.FromSeconds(20);
 
     private readonly DatasetFetch _fetch;
-    private readonly TimeSpan _answerLimit;
+    private readonly WebLimits _limits;
     private readonly SocketsHttpHandler _handler = new() { ConnectTimeout = _connectLimit };
     private readonly HttpClient _client;
 
-    internal WebFetch(DatasetFetch fetch, TimeSpan answerLimit)
+    internal WebFetch(DatasetFetch fetch, WebLimits limits)
     {
         _fetch = fetch;
-        _answerLimit = answerLimit;
+        _limits = limits;
         _client = new HttpClient(_handler) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
@@ -30,7 +29,7 @@ internal sealed class WebFetch : IDisposable
     internal async Task<string?> AskAsync(Uri address, CancellationToken enough)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(enough);
-        limit.CancelAfter(_answerLimit);
+        limit.CancelAfter(_limits.Answer);
         try
         {
             using var response = await _client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, limit.Token)
@@ -39,15 +38,15 @@ internal sealed class WebFetch : IDisposable
         }
         catch (Exception error) when (DatasetSource.IsOfThePlace(error, _fetch))
         {
-            return Reason(error, $"no answer within {_answerLimit.TotalSeconds:0} s");
+            return Reason(error, $"no answer within {_limits.Answer.TotalSeconds:0} s");
         }
     }
 
-    /// <summary>Hands on a file as it comes; null, or why it did not.</summary>
+    /// <summary>Hands on a file as it comes; null, or why it did not. Who stores it reads with the token it is given, which ends a stall.</summary>
     internal async Task<string?> ReadAsync(Uri address, string name, Func<Stream, CancellationToken, Task> store)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_fetch.Token);
-        limit.CancelAfter(_stallLimit);
+        limit.CancelAfter(_limits.Stall);
         try
         {
             _fetch.Report($"fetching {name} from {address.Host}");
@@ -59,7 +58,7 @@ internal sealed class WebFetch : IDisposable
             // Each piece that arrives gives the next one the whole limit again.
             await using var watched = new WatchedStream(body, read =>
             {
-                limit.CancelAfter(_stallLimit);
+                limit.CancelAfter(_limits.Stall);
                 meter.Add(read);
             });
             await store(watched, limit.Token).ConfigureAwait(false);
@@ -67,7 +66,7 @@ internal sealed class WebFetch : IDisposable
         }
         catch (Exception error) when (DatasetSource.IsOfThePlace(error, _fetch))
         {
-            return Reason(error, $"sent nothing for {_stallLimit.TotalSeconds:0} s");
+            return Reason(error, $"sent nothing for {_limits.Stall.TotalSeconds:0} s");
         }
     }
 

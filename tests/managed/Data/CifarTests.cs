@@ -69,6 +69,17 @@ public sealed class CifarTests
     }
 
     [Test]
+    public void A_server_that_falls_silent_is_left()
+    {
+        var (set, files) = Tiny(labelBytes: 1);
+        using var server = new FileServer(("tiny.tar.gz", Archive(files))) { Stalls = true };
+        var cache = new DatasetCache(Path.Combine(_folder, "cache")) { Limits = WebLimits.Default with { Stall = TimeSpan.FromSeconds(1) } };
+        using var end = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        Assert.That(() => cache.Fetch(set with { Archives = [new Uri(server.Address, "tiny.tar.gz")] }, token: end.Token),
+            Throws.TypeOf<DatasetUnavailableException>().With.Message.Contains("sent nothing for 1 s"));
+    }
+
+    [Test]
     public void A_wrong_archive_never_enters_the_cache([Values("content", "cut", "lacks", "none")] string fault)
     {
         var (set, files) = Tiny(labelBytes: 1);

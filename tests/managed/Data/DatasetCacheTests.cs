@@ -115,7 +115,7 @@ public sealed class DatasetCacheTests
         first.Start();
         second.Start();
         var clock = System.Diagnostics.Stopwatch.StartNew();
-        var cache = new DatasetCache(Cache.Folder) { AnswerLimit = TimeSpan.FromSeconds(3) };
+        var cache = new DatasetCache(Cache.Folder) { Limits = WebLimits.Default with { Answer = TimeSpan.FromSeconds(3) } };
         Assert.That(() => cache.Fetch(_tiny with { Mirrors = [Address(first), Address(second)] }),
             Throws.TypeOf<DatasetUnavailableException>().With.Message.Contains("no answer within 3 s"));
         Assert.That(clock.Elapsed, Is.InRange(TimeSpan.FromSeconds(2.9), TimeSpan.FromSeconds(5.9)));

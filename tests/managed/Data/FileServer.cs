@@ -8,6 +8,7 @@ internal sealed class FileServer : IDisposable
 {
     private readonly HttpListener _listener = new();
     private readonly Func<string, byte[]?> _content;
+    private readonly List<HttpListenerContext> _silent = [];
     private int _requests;
 
     internal FileServer(params (string Name, byte[] Content)[] files)
@@ -27,6 +28,9 @@ internal sealed class FileServer : IDisposable
     internal Uri Address { get; }
 
     internal int Requests => _requests;
+
+    /// <summary>Whether the second half of every file is never sent.</summary>
+    internal bool Stalls { get; init; }
 
     public void Dispose() => _listener.Close();
 
@@ -58,14 +62,15 @@ internal sealed class FileServer : IDisposable
             if (_content(name) is { } content)
             {
                 context.Response.ContentLength64 = content.Length;
-                context.Response.OutputStream.Write(content);
+                context.Response.OutputStream.Write(content.AsSpan(0, Stalls ? content.Length / 2 : content.Length));
             }
             else
             {
                 context.Response.StatusCode = 404;
             }
 
-            context.Response.Close();
+            if (Stalls) _silent.Add(context);
+            else context.Response.Close();
         }
         catch (HttpListenerException)
         {
