@@ -51,7 +51,10 @@ internal sealed class ByteExamples : IExampleSource, IContiguousExamples
     public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets)
     {
         Rows.Gather<byte>(_inputs, (int)InputShape.Count, indices, inputs);
-        Rows.Gather(Targets, (int)TargetShape.Count * TargetType.Size(), indices, targets);
+        // By their type: as bytes they may be too many for a span.
+        var length = (int)TargetShape.Count;
+        if (_targets is int[] labels) Rows.Gather<int>(labels, length, indices, MemoryMarshal.Cast<byte, int>(targets));
+        else Rows.Gather<float>((float[])_targets, length, indices, MemoryMarshal.Cast<byte, float>(targets));
     }
 
     public Normalization? Statistics() => _statistics.Value;
