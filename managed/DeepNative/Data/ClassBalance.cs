@@ -33,19 +33,32 @@ public static class ClassBalance
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
-        if (source is ILabeledExamples { Labels.Length: > 0 } labeled) return Counts(labeled.Labels, classes);
-        if (source.TargetType != DType.Int32) throw new ArgumentException($"{source.Name}: targets are {source.TargetType}, no class indices.", nameof(source));
+        if (source.TargetType is not (DType.Int32 or DType.UInt8))
+            throw new ArgumentException($"{source.Name}: targets are {source.TargetType}, no class indices.", nameof(source));
         var counts = new long[classes];
+        if (source is ILabeledExamples { Labels.Length: > 0 } labeled)
+        {
+            Add(labeled.Labels, counts);
+            return counts;
+        }
+
         var input = new byte[checked(source.InputShape.Count * source.InputType.Size())];
-        var labels = new int[source.TargetShape.Count];
+        var target = new byte[checked(source.TargetShape.Count * source.TargetType.Size())];
+        var widened = new int[source.TargetType == DType.UInt8 ? target.Length : 0];
         for (var i = 0; i < source.Count; i++)
         {
-            source.Gather([i], input, MemoryMarshal.AsBytes(labels.AsSpan()));
-            foreach (var label in labels)
-                if ((uint)label < (uint)classes) counts[label]++;
+            source.Gather([i], input, target);
+            for (var pixel = 0; pixel < widened.Length; pixel++) widened[pixel] = target[pixel];
+            Add(source.TargetType == DType.UInt8 ? widened : MemoryMarshal.Cast<byte, int>(target), counts);
         }
 
         return counts;
+    }
+
+    private static void Add(ReadOnlySpan<int> labels, long[] counts)
+    {
+        foreach (var label in labels)
+            if ((uint)label < (uint)counts.Length) counts[label]++;
     }
 
     /// <summary>

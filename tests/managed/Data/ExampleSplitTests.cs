@@ -90,5 +90,8 @@ public sealed class ExampleSplitTests
         for (var label = 0; label < 3; label++) Assert.That(weights[label] * counts[label], Is.EqualTo(100.0 / 3).Within(1e-4));
         Assert.That(() => ClassBalance.Counts([0, 4], 4), Throws.ArgumentException.With.Message.Contains("label 1 is 4"));
         Assert.That(() => ClassBalance.Weights([0, 0]), Throws.ArgumentException);
+        Assert.That(ClassBalance.Counts(Uneven().AsExamples(), 2), Is.EqualTo(new[] { 70, 20 }), "what is outside the classes is left out");
+        Assert.That(ClassBalance.Counts(new MaskData(DType.UInt8), 2), Is.EqualTo(ClassBalance.Counts(new MaskData(DType.Int32), 2)).And.All.Positive);
+        Assert.That(() => ClassBalance.Counts(Synthetic.Plane(10), 2), Throws.ArgumentException);
     }
 }
