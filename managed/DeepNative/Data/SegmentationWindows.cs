@@ -11,7 +11,7 @@ namespace DeepNative.Data;
 /// <remarks>Holds a copy of the pictures. Immutable and thread-safe.</remarks>
 public sealed class SegmentationWindows : IExampleSource
 {
-    // Tells the draw apart from other users of the same seed.
+    // Tells the draw apart from other users of the same seed: "wind" in ASCII.
     private const uint Stream = 0x77696e64;
 
     private readonly Normalization? _statistics;

@@ -12,8 +12,8 @@ public sealed class ShapesDataset
     // Tells the draw apart from other users of the same seed: "shap" in ASCII.
     private const uint Stream = 0x73686170;
 
-    // The same for windows: "wind".
-    private const uint WindowStream = 0x77696e64;
+    // The same for windows about objects: "obje".
+    private const uint WindowStream = 0x6f626a65;
 
     /// <summary>Pixels of a picture that are one of a heat map, along each axis.</summary>
     public const int HeatmapStride = 4;
