@@ -7,11 +7,13 @@ public static class ExampleSplit
     private const uint Stream = 0x73706C69;
 
     /// <summary>
-    /// Holds a part out, of every class its share (where classes are known, see <see cref="ILabeledExamples"/>). Depends
-    /// on the seed, the part and the examples' classes alone; both parts keep the order of the source.
+    /// Holds a part out, of every class its share (where classes are known, see <see cref="ILabeledExamples"/>). Of examples
+    /// that were made of the same things, such as windows of pictures, it is whole things that are held out (see
+    /// <see cref="IExampleSource.Groups"/>). Depends on the seed, the part, the classes and groups alone; both parts keep the
+    /// order of the source.
     /// </summary>
     /// <param name="source">All examples; nothing is copied.</param>
-    /// <param name="part">The part held out, above 0 and below 1.</param>
+    /// <param name="part">The part held out, of the examples or of the things they were made of; above 0 and below 1.</param>
     /// <param name="seed">Decides which.</param>
     /// <returns>The rest and what is held out, neither of them empty.</returns>
     /// <exception cref="ArgumentException">One of the two would be empty.</exception>
@@ -19,8 +21,9 @@ public static class ExampleSplit
     public static (IExampleSource Train, IExampleSource Validation) HoldOut(IExampleSource source, double part, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(source);
-        var labels = source is ILabeledExamples labeled ? labeled.Labels : default;
-        var (train, validation) = Divide(source.Name, source.Count, labels, part, seed);
+        var (train, validation) = source.Groups is { IsEmpty: false } groups
+            ? DivideGroups(source.Name, groups, part, seed)
+            : Divide(source.Name, source.Count, source is ILabeledExamples labeled ? labeled.Labels : default, part, seed);
         return (
             ExampleSubset.Of(source, train, source.Name),
             ExampleSubset.Of(source, validation, $"{source.Name}, held out"));
@@ -52,6 +55,19 @@ public static class ExampleSplit
         }
 
         return (train, validation);
+    }
+
+    // The groups are divided as examples are, and theirs follow them.
+    private static (int[] Train, int[] Validation) DivideGroups(string name, ReadOnlySpan<int> groups, double part, ulong seed)
+    {
+        var numbers = new Dictionary<int, int>();
+        foreach (var group in groups) numbers.TryAdd(group, numbers.Count);
+        var (_, held) = Divide($"{name}, by what its examples were made of", numbers.Count, default, part, seed);
+        var isHeld = new bool[numbers.Count];
+        foreach (var group in held) isHeld[group] = true;
+        var (train, validation) = (new List<int>(), new List<int>());
+        for (var i = 0; i < groups.Length; i++) (isHeld[numbers[groups[i]]] ? validation : train).Add(i);
+        return ([.. train], [.. validation]);
     }
 
     private static int[][] Group(int count, ReadOnlySpan<int> labels)

@@ -9,6 +9,7 @@ internal class ExampleSubset : ILabeledExamples
     private readonly IExampleSource _source;
     private readonly int[] _indices;
     private readonly int[] _labels = [];
+    private readonly int[] _groups = [];
     private readonly int _inputBytes;
     private readonly int _targetBytes;
 
@@ -20,9 +21,8 @@ internal class ExampleSubset : ILabeledExamples
         _targetBytes = checked((int)source.TargetShape.Count * source.TargetType.Size());
         Name = name;
         MaxLabel = source.MaxLabel;
-        if (source is not ILabeledExamples { Labels.Length: > 0 } labeled) return;
-        _labels = new int[indices.Length];
-        for (var i = 0; i < _labels.Length; i++) _labels[i] = labeled.Labels[indices[i]];
+        if (source.Groups is { IsEmpty: false } groups) _groups = Select(groups, indices);
+        if (source is ILabeledExamples { Labels.Length: > 0 } labeled) _labels = Select(labeled.Labels, indices);
     }
 
     public string Name { get; }
@@ -40,6 +40,8 @@ internal class ExampleSubset : ILabeledExamples
     public int? MaxLabel { get; }
 
     public Shape? WeightShape => _source.WeightShape;
+
+    public ReadOnlySpan<int> Groups => _groups;
 
     public ReadOnlySpan<int> Labels => _labels;
 
@@ -72,6 +74,13 @@ internal class ExampleSubset : ILabeledExamples
 
     /// <summary>Of the whole source: a part is normalised as the rest.</summary>
     public Normalization? Statistics() => _source.Statistics();
+
+    private static int[] Select(ReadOnlySpan<int> values, int[] indices)
+    {
+        var selected = new int[indices.Length];
+        Rows.Gather<int>(values, 1, indices, selected);
+        return selected;
+    }
 
     private Span<int> Translate(ReadOnlySpan<int> indices, int start, Span<int> chosen)
     {

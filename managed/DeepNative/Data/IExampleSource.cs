@@ -35,6 +35,12 @@ public interface IExampleSource
     void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets);
 
     /// <summary>
+    /// int32 (<see cref="Count"/>): what each example was made of, such as the picture of a window, in any numbers. Examples
+    /// of one thing show the same, so <see cref="ExampleSplit"/> keeps them together. Empty: each stands for itself.
+    /// </summary>
+    ReadOnlySpan<int> Groups => default;
+
+    /// <summary>
     /// The shape of the weights of one target, which multiply its losses, such as U-Net's map: the loss's leading
     /// axes without that of the batch, () for one number an example. Null: there are none.
     /// </summary>

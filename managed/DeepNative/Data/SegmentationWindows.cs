@@ -25,6 +25,7 @@ public sealed class SegmentationWindows : IExampleSource
     private readonly int[] _masks;
     private readonly float[]? _weights;
     private readonly Window[] _windows;
+    private readonly int[] _groups;
 
     private SegmentationWindows(IExampleSource source, int size, int margin, BorderWeights? borders, Func<int, int, Window[]> windows)
     {
@@ -55,6 +56,7 @@ public sealed class SegmentationWindows : IExampleSource
         }
 
         _windows = windows(_height, _width);
+        _groups = Array.ConvertAll(_windows, static window => window.Picture);
         if (borders is null) return;
         var balance = BorderWeights.Balanced(_masks, (MaxLabel ?? _masks.Max()) + 1);
         _weights = new float[_masks.Length];
@@ -84,6 +86,9 @@ public sealed class SegmentationWindows : IExampleSource
 
     /// <inheritdoc/>
     public Shape? WeightShape => _weights is null ? null : TargetShape;
+
+    /// <summary>int32 (Count): the picture of each window, from 0: those of one picture overlap.</summary>
+    public ReadOnlySpan<int> Groups => _groups;
 
     /// <summary>Windows at random places, in one of the eight directions that mirroring and quarter turns give.</summary>
     /// <param name="source">Pictures (C, H, W) with classes (H, W).</param>

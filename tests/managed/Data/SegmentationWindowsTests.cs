@@ -70,7 +70,22 @@ internal sealed class SegmentationWindowsTests
         Assert.Throws<ArgumentException>(() => SegmentationWindows.Tiles(DeepNative.Tests.Training.Synthetic.Xor, size: 1));
     }
 
-    private static (float[] Input, int[] Mask, float[] Weights) Read(SegmentationWindows windows, int index)
+    [Test]
+    public void Windows_of_one_picture_are_held_out_together()
+    {
+        var windows = SegmentationWindows.Random(Pictures(10), size: 4, perPicture: 7);
+        var (train, held) = ExampleSplit.HoldOut(windows, 0.2, seed: 3);
+        var (rest, second) = ExampleSplit.HoldOut(train, 0.25, seed: 3);
+        Assert.That((train.Count, held.Count, rest.Count, second.Count), Is.EqualTo((56, 14, 42, 14)));
+        Assert.That(Shown(rest).Concat(Shown(second)).Concat(Shown(held)).Order(), Is.EqualTo(Enumerable.Range(0, 10)));
+        Assert.That(() => ExampleSplit.HoldOut(SegmentationWindows.Random(Pictures(4), size: 4, perPicture: 100), 0.1),
+            Throws.ArgumentException.With.Message.Contains("0.1 of 4"));
+
+        static int[] Shown(IExampleSource source) =>
+            [.. Enumerable.Range(0, source.Count).Select(i => (int)Read(source, i).Input[0] / (Height * Width)).Distinct()];
+    }
+
+    private static (float[] Input, int[] Mask, float[] Weights) Read(IExampleSource windows, int index)
     {
         var (input, mask) = (new float[windows.InputShape.Count], new int[windows.TargetShape.Count]);
         windows.Gather([index], MemoryMarshal.AsBytes(input.AsSpan()), MemoryMarshal.AsBytes(mask.AsSpan()));
