@@ -32,7 +32,7 @@ internal sealed class DataCommand : Command
     /// <returns>The name, or what was written where there is no such thing.</returns>
     public static string NameOf(string data) =>
         Datasets.Names.FirstOrDefault(name => string.Equals(name, data, StringComparison.OrdinalIgnoreCase))
-        ?? (data.Length > 0 && Directory.Exists(data) ? Path.GetFullPath(data) : data);
+        ?? (data.Length > 0 && Directory.Exists(data) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(data)) : data);
 
     /// <summary>Makes sure that there is a data set before anything takes time.</summary>
     /// <param name="data">A name or a folder.</param>

@@ -72,14 +72,13 @@ public static class Datasets
     /// <summary>The folder that a name means, where it means none of <see cref="Names"/>.</summary>
     /// <param name="data">A path, or the name of a folder in the cache.</param>
     /// <param name="cache">The cache; null for the default folder.</param>
-    /// <returns>The full path; null where there is no such folder.</returns>
+    /// <returns>The full path without a separator at its end; null where there is no such folder.</returns>
     public static string? FindFolder(string data, DatasetCache? cache = null)
     {
         ArgumentNullException.ThrowIfNull(data);
         if (data.Length == 0) return null;
-        if (Directory.Exists(data)) return Path.GetFullPath(data);
-        var kept = Path.Combine((cache ?? new DatasetCache()).Folder, data);
-        return Directory.Exists(kept) ? Path.GetFullPath(kept) : null;
+        var folder = Directory.Exists(data) ? data : Path.Combine((cache ?? new DatasetCache()).Folder, data);
+        return Directory.Exists(folder) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) : null;
     }
 
     /// <summary>Opens any data set: one of <see cref="Names"/>, or a folder.</summary>

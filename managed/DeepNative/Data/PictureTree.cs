@@ -35,7 +35,7 @@ internal sealed class PictureTree
     /// <exception cref="InvalidDataException">Not such a folder, a class without files, a single class; the message says which.</exception>
     public static PictureTree Scan(string folder)
     {
-        folder = Path.GetFullPath(folder);
+        folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"{folder}: there is no such folder.");
         var train = FindPart(folder, _trainNames);
         if (train is null)

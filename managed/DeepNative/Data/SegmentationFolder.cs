@@ -35,7 +35,9 @@ public static class SegmentationFolder
     public static ExampleSplits Open(string folder, int channels = 0, PictureLimits? limits = null, CancellationToken token = default)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        folder = Path.GetFullPath(folder);
+        if (channels is not (0 or 1 or 3)) throw new ArgumentOutOfRangeException(nameof(channels), channels, "expected 1 or 3, or 0 for those of the first picture.");
+        ArgumentOutOfRangeException.ThrowIfNegative(workers);
+        folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"{folder}: there is no such folder.");
         if (!Matches(folder)) throw new InvalidDataException($"{folder}: expected folders image and label in it, or train with those in it.");
         var name = Path.GetFileName(folder);
