@@ -27,19 +27,20 @@ public sealed class BadPicturesException : IOException
     /// <param name="folder">The folder.</param>
     /// <param name="bad">The files, at least one.</param>
     /// <param name="checkedFiles">How many were looked at.</param>
-    public BadPicturesException(string folder, IReadOnlyList<BadPicture> bad, int checkedFiles)
-        : base(Explain(folder, bad, checkedFiles)) => Pictures = bad;
+    /// <param name="remedy">A sentence that says what to do.</param>
+    public BadPicturesException(string folder, IReadOnlyList<BadPicture> bad, int checkedFiles, string remedy)
+        : base(Explain(folder, bad, checkedFiles, remedy)) => Pictures = bad;
 
     /// <summary>All of them.</summary>
     public IReadOnlyList<BadPicture> Pictures { get; } = [];
 
-    private static string Explain(string folder, IReadOnlyList<BadPicture> bad, int checkedFiles)
+    private static string Explain(string folder, IReadOnlyList<BadPicture> bad, int checkedFiles, string remedy)
     {
         ArgumentNullException.ThrowIfNull(bad);
         var lines = new List<string> { $"{folder}: {bad.Count} of {checkedFiles} files cannot be used:" };
         lines.AddRange(bad.Take(MostListed).Select(static picture => $"  - {picture.Path}: {picture.Reason}"));
         if (bad.Count > MostListed) lines.Add($"  - and {bad.Count - MostListed} more");
-        lines.Add("Remove them, or go on without them by --skip-bad (PictureFolderOptions.SkipBad).");
+        lines.Add(remedy);
         return string.Join(Environment.NewLine, lines);
     }
 }

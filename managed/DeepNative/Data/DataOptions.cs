@@ -20,10 +20,10 @@ public sealed record DataOptions
     /// <summary>Pictures with masks: how training weighs pixels; null: all the same.</summary>
     public BorderWeights? Borders { get; init; }
 
-    /// <summary>See <see cref="PictureFolderOptions.SkipBad"/>.</summary>
+    /// <summary>See <see cref="PictureFolderOptions.SkipBad"/>; pictures with masks cannot be left out.</summary>
     public bool SkipBad { get; init; }
 
-    /// <summary>See <see cref="PictureFolderOptions.Workers"/>.</summary>
+    /// <summary>Threads that check or read the files of a folder; 0: one for each core.</summary>
     public int Workers { get; init; }
 
     /// <summary>Where files are kept; null: the default folder.</summary>

@@ -113,7 +113,7 @@ public static class Datasets
         if (shape is { Rank: not 3 }) throw new ArgumentException($"{folder}: inputs are (C, H, W), not {shape}.", nameof(options));
         var hasMasks = SegmentationFolder.Matches(folder);
         CheckTakes(folder, options, crops: !hasMasks, borders: hasMasks);
-        if (hasMasks) return Windows(SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), token: token), options);
+        if (hasMasks) return Windows(SegmentationFolder.Open(folder, (int)(shape?[0] ?? 0), workers: options.Workers, token: token), options);
         var pictures = new PictureFolderOptions
         {
             SkipBad = options.SkipBad,

@@ -48,25 +48,15 @@ internal sealed class KeptExamples : ILabeledExamples, IContiguousExamples
         var each = source.InputShape.Count * source.InputType.Size();
         if (source is not ILabeledExamples labeled || each * source.Count > Math.Min(most, Array.MaxLength)) return source;
         var (inputs, labels) = (new byte[each * source.Count], new int[source.Count]);
-        var options = new ParallelOptions { MaxDegreeOfParallelism = workers > 0 ? workers : Environment.ProcessorCount, CancellationToken = token };
-        try
+        Workers.For((source.Count + Chunk - 1) / Chunk, workers, chunk =>
         {
-            Parallel.For(0, (source.Count + Chunk - 1) / Chunk, options, chunk =>
-            {
-                var start = chunk * Chunk;
-                Span<int> indices = stackalloc int[Math.Min(Chunk, labels.Length - start)];
-                for (var i = 0; i < indices.Length; i++) indices[i] = start + i;
-                source.Gather(
-                    indices, inputs.AsSpan((int)(start * each), (int)(indices.Length * each)),
-                    MemoryMarshal.AsBytes(labels.AsSpan(start, indices.Length)));
-            });
-        }
-        catch (AggregateException error)
-        {
-            // What is wrong with a picture, not that several threads looked at them.
-            throw error.InnerExceptions[0];
-        }
-
+            var start = chunk * Chunk;
+            Span<int> indices = stackalloc int[Math.Min(Chunk, labels.Length - start)];
+            for (var i = 0; i < indices.Length; i++) indices[i] = start + i;
+            source.Gather(
+                indices, inputs.AsSpan((int)(start * each), (int)(indices.Length * each)),
+                MemoryMarshal.AsBytes(labels.AsSpan(start, indices.Length)));
+        }, token);
         return new KeptExamples(labeled, inputs, labels);
     }
 

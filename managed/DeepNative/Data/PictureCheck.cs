@@ -24,7 +24,8 @@ internal sealed class PictureCheck
     {
         _options = options;
         _folder = folder;
-        var key = $"{folder}\n{options.Channels} {options.Height} {options.Width} {options.Limits.MaxPixels} {options.Limits.MaxScans}";
+        var limits = options.Limits;
+        var key = $"{folder}\n{options.Channels} {options.Height} {options.Width} {limits.MaxPixels} {limits.MaxBytes} {limits.MaxScans}";
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..24];
         _cache = Path.Combine((options.Cache ?? new DatasetCache()).Folder, "pictures", name + ".txt");
         _known = Load();
@@ -37,8 +38,7 @@ internal sealed class PictureCheck
         var bad = new ConcurrentDictionary<int, string>();
         var (done, decoded) = (0, 0);
         var clock = Stopwatch.StartNew();
-        var workers = _options.Workers > 0 ? _options.Workers : Environment.ProcessorCount;
-        Parallel.For(0, paths.Length, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = token }, i =>
+        Workers.For(paths.Length, _options.Workers, i =>
         {
             try
             {
@@ -66,7 +66,7 @@ internal sealed class PictureCheck
             }
 
             progress.Report($"{_folder}: checked {Volatile.Read(ref done)} of {paths.Length} pictures");
-        });
+        }, token);
         if (decoded > 0) Save(paths, found);
         return (found, [.. bad.OrderBy(static pair => pair.Key).Select(pair => new BadPicture(paths[pair.Key], pair.Value))]);
     }

@@ -96,8 +96,9 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
         var tree = PictureTree.Scan(folder);
         var paths = tree.Parts.SelectMany(static part => part.Paths).ToArray();
         var (found, bad) = new PictureCheck(tree.Folder, options).Run(paths, progress, token);
-        if (bad.Count > 0 && !options.SkipBad) throw new BadPicturesException(tree.Folder, bad, paths.Length);
-        var statistics = Normalize(found.AsSpan(0, tree.Train.Paths.Length), options);
+        if (bad.Count > 0 && !options.SkipBad)
+            throw new BadPicturesException(tree.Folder, bad, paths.Length, "Remove them, or go on without them by --skip-bad (PictureFolderOptions.SkipBad).");
+        var leftOut = new LeftOutPictures(bad);
         var next = 0;
         var parts = new List<PictureFolder>();
         foreach (var part in tree.Parts)

@@ -10,6 +10,7 @@ public static class SegmentationFolder
     private const int MostClasses = 64;
     private const double TestPart = 0.2;
     private const string ListFile = "test.txt";
+    private const string Remedy = "Replace them, or remove both files of their pairs: a picture cannot do without its mask.";
 
     /// <summary>Whether a folder has the form that <see cref="Open"/> takes.</summary>
     /// <param name="folder">The folder.</param>
@@ -24,15 +25,17 @@ public static class SegmentationFolder
     /// <param name="folder">The folder.</param>
     /// <param name="channels">1: grey; 3: red, green, blue; 0: as the first picture has.</param>
     /// <param name="limits">What is refused from a picture's header; null: the usual.</param>
+    /// <param name="workers">Threads that read the files; 0: one for each core.</param>
     /// <param name="token">Ends the reading.</param>
     /// <returns>
     /// uint8 (C, H, W) and int32 (H, W): a mask's values themselves where they are 0 to K - 1, else their ranks, as 0 and 255
     /// become 0 and 1. Class names are the values.
     /// </returns>
+    /// <exception cref="ArgumentOutOfRangeException">Other channels; less than 0 threads.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">Names or sizes that do not match, too many values; the message names the file.</exception>
     /// <exception cref="BadPicturesException">Files that cannot be read: a pair cannot do without one.</exception>
-    public static ExampleSplits Open(string folder, int channels = 0, PictureLimits? limits = null, CancellationToken token = default)
+    public static ExampleSplits Open(string folder, int channels = 0, PictureLimits? limits = null, int workers = 0, CancellationToken token = default)
     {
         ArgumentNullException.ThrowIfNull(folder);
         if (channels is not (0 or 1 or 3)) throw new ArgumentOutOfRangeException(nameof(channels), channels, "expected 1 or 3, or 0 for those of the first picture.");
@@ -48,7 +51,7 @@ public static class SegmentationFolder
         if (test == validation) validation = null;
         if (test is null) (train, test) = HoldOut(folder, root, train);
         List<Pair>[] parts = validation is null ? [train, test] : [train, test, validation];
-        var read = Read(folder, [.. parts.SelectMany(static part => part)], channels, limits, token);
+        var read = Read(folder, [.. parts.SelectMany(static part => part)], channels, limits ?? PictureLimits.Default, workers, token);
         var values = Values(folder, read);
         var next = 0;
         string[] names = [name, $"{name}, test", $"{name}, validation"];
@@ -104,21 +107,20 @@ public static class SegmentationFolder
         return (train, test);
     }
 
-    private static Loaded[] Read(string folder, Pair[] pairs, int channels, PictureLimits? limits, CancellationToken token)
+    private static Loaded[] Read(string folder, Pair[] pairs, int channels, PictureLimits limits, int workers, CancellationToken token)
     {
         var loaded = new Loaded[pairs.Length];
         var bad = new BadPicture?[2 * pairs.Length];
-        limits ??= PictureLimits.Default;
-        if (channels == 0 && Try(pairs[0].Image, bytes => PictureDecoder.Probe(bytes, limits).Channels, out channels) is { } fault)
-            throw new BadPicturesException(folder, [fault], checkedFiles: 1);
-        Parallel.For(0, pairs.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = token }, i =>
+        if (channels == 0 && Try(pairs[0].Image, limits, bytes => PictureDecoder.Probe(bytes, limits).Channels, out channels) is { } fault)
+            throw new BadPicturesException(folder, [fault], checkedFiles: 1, Remedy);
+        Workers.For(pairs.Length, workers, i =>
         {
-            bad[2 * i] = Try(pairs[i].Image, bytes => PictureDecoder.Decode(bytes, channels, limits), out var image);
-            bad[2 * i + 1] = Try(pairs[i].Label, bytes => PictureDecoder.DecodeIndices(bytes, limits), out var mask);
+            bad[2 * i] = Try(pairs[i].Image, limits, bytes => PictureDecoder.Decode(bytes, channels, limits), out var image);
+            bad[2 * i + 1] = Try(pairs[i].Label, limits, bytes => PictureDecoder.DecodeIndices(bytes, limits), out var mask);
             if (image is not null && mask is not null) loaded[i] = new Loaded(pairs[i], image, mask);
-        });
+        }, token);
         var faults = bad.OfType<BadPicture>().ToArray();
-        if (faults.Length > 0) throw new BadPicturesException(folder, faults, bad.Length);
+        if (faults.Length > 0) throw new BadPicturesException(folder, faults, bad.Length, Remedy);
         var first = loaded[0].Image;
         foreach (var one in loaded)
         {
@@ -137,12 +139,12 @@ public static class SegmentationFolder
 
     private delegate T Decoder<T>(ReadOnlySpan<byte> bytes);
 
-    private static BadPicture? Try<T>(string path, Decoder<T> decode, out T? result)
+    private static BadPicture? Try<T>(string path, PictureLimits limits, Decoder<T> decode, out T? result)
     {
         result = default;
         try
         {
-            using var file = PictureReader.Open(path, PictureLimits.Default);
+            using var file = PictureReader.Open(path, limits);
             result = decode(file.Bytes);
             return null;
         }

@@ -93,6 +93,17 @@ public sealed class SegmentationFolderTests
     }
 
     [Test]
+    public void What_cannot_be_read_has_a_remedy()
+    {
+        WritePairs("", 10, [0, 1]);
+        var limits = PictureLimits.Default with { MaxBytes = 10 };
+        Assert.That(() => SegmentationFolder.Open(_files.Root, limits: limits),
+            Throws.TypeOf<BadPicturesException>().With.Message.Contains("at most 10").And.Message.Contains("pairs").And.Message.Not.Contains("--skip-bad"));
+        Assert.That(() => SegmentationFolder.Open(_files.Root, channels: 2), Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(SegmentationFolder.Open(_files.Root + Path.DirectorySeparatorChar).Train.Name, Is.EqualTo("set"));
+    }
+
+    [Test]
     public void Masks_must_be_classes()
     {
         WritePairs("", 6, [5]);
