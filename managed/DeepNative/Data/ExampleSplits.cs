@@ -11,6 +11,9 @@ public sealed record ExampleSplits(IExampleSource Train, IExampleSource Test)
     /// <summary>One name per class; empty where there are none.</summary>
     public IReadOnlyList<string> ClassNames { get; init; } = [];
 
-    /// <summary>Pictures that were left out, see <see cref="PictureFolderOptions.SkipBad"/>.</summary>
+    /// <summary>
+    /// Pictures that were left out, see <see cref="PictureFolderOptions.SkipBad"/>. Of a folder it grows at its end where pictures
+    /// turn bad while they are trained on or measured with; thread-safe.
+    /// </summary>
     public IReadOnlyList<BadPicture> Bad { get; init; } = [];
 }

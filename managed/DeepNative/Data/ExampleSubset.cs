@@ -48,8 +48,12 @@ internal class ExampleSubset : ILabeledExamples
     public IReadOnlyList<string> ClassNames => _source is ILabeledExamples labeled ? labeled.ClassNames : [];
 
     /// <summary>A subset that is random where its source is.</summary>
-    public static ExampleSubset Of(IExampleSource source, int[] indices, string name) =>
-        source is IRandomExampleSource random ? new Random(random, indices, name) : new ExampleSubset(source, indices, name);
+    public static IExampleSource Of(IExampleSource source, int[] indices, string name) => source switch
+    {
+        PictureFolder pictures => pictures.Select(indices, name),
+        IRandomExampleSource random => new Random(random, indices, name),
+        _ => new ExampleSubset(source, indices, name),
+    };
 
     public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets)
     {

@@ -18,11 +18,11 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
     private readonly int[] _labels;
     private readonly Size[] _sizes;
     private readonly Normalization _statistics;
-    private readonly List<BadPicture> _bad = [];
+    private readonly LeftOutPictures _leftOut;
 
     private PictureFolder(
         string name, PictureFolderOptions options, IReadOnlyList<string> classNames, string[] paths, int[] labels, Size[] sizes,
-        Normalization statistics)
+        Normalization statistics, LeftOutPictures leftOut)
     {
         Name = name;
         ClassNames = classNames;
@@ -32,6 +32,7 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
         _labels = labels;
         _sizes = sizes;
         _statistics = statistics;
+        _leftOut = leftOut;
     }
 
     /// <inheritdoc/>
@@ -64,15 +65,6 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
     /// <summary>The files, in the order of the examples.</summary>
     public IReadOnlyList<string> Paths => _paths;
 
-    /// <summary>Files that turned bad since they were checked, and for which others were taken.</summary>
-    public IReadOnlyList<BadPicture> TurnedBad
-    {
-        get
-        {
-            lock (_bad) return [.. _bad];
-        }
-    }
-
     /// <summary>
     /// Opens a folder that has one folder of pictures for each class, or train/ and val/ or test/ with such folders. Every
     /// file is decoded once, by several threads, unless it is known from before; names that begin with "." are ignored.
@@ -86,7 +78,7 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
     /// held out for it, always the same one.
     /// </returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="InvalidDataException">No pictures, an empty class, a single class; the message says where.</exception>
+    /// <exception cref="InvalidDataException">No pictures, an empty class, a single class, too few to hold some out; the message says where.</exception>
     /// <exception cref="BadPicturesException">Files that cannot be used, unless they are to be skipped.</exception>
     public static ExampleSplits Open(
         string folder, PictureFolderOptions? options = null, IProgress<string>? progress = null, CancellationToken token = default)
@@ -100,26 +92,42 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
             throw new BadPicturesException(tree.Folder, bad, paths.Length, "Remove them, or go on without them by --skip-bad (PictureFolderOptions.SkipBad).");
         var leftOut = new LeftOutPictures(bad);
         var next = 0;
-        var parts = new List<PictureFolder>();
+        var parts = new List<Checked[]>();
         foreach (var part in tree.Parts)
         {
-            var here = found.AsSpan(next, part.Paths.Length);
+            parts.Add(Usable(tree, part, found.AsSpan(next, part.Paths.Length)));
             next += part.Paths.Length;
-            var name = parts.Count == 0 ? Path.GetFileName(tree.Folder) : $"{Path.GetFileName(tree.Folder)}, {(part == tree.Test ? "test" : "validation")}";
-            parts.Add(Select(name, options, tree.Classes, part, here, statistics));
         }
 
-        CheckClasses(tree, parts[0]);
-        var (train, test) = parts.Count == 1 ? ExampleSplit.HoldOut(parts[0], HeldOut) : (parts[0], parts[^1]);
-        return new ExampleSplits(options.Augmentation.CropsAtRandom ? train : Keep(train), Keep(test))
+        CheckClasses(tree, parts[0], "can be used to train");
+        if (parts.Count == 1) parts = HoldOut(tree, parts[0]);
+        var statistics = Normalize(parts[0], options);
+        var name = Path.GetFileName(tree.Folder);
+        var train = Make(parts[0], name);
+        return new ExampleSplits(options.Augmentation.CropsAtRandom ? train : Keep(train), Keep(Make(parts[^1], $"{name}, test")))
         {
-            Validation = parts.Count > 2 ? Keep(parts[1]) : null,
+            Validation = parts.Count > 2 ? Keep(Make(parts[1], $"{name}, validation")) : null,
             ClassNames = tree.Classes,
-            Bad = bad,
+            Bad = leftOut,
         };
 
-        IExampleSource Keep(IExampleSource part) => KeptExamples.Of(part, options.MostKeptBytes, options.Workers, token);
+        PictureFolder Make(Checked[] pictures, string title) => new(
+            title, options, tree.Classes, Array.ConvertAll(pictures, static one => one.Path), Array.ConvertAll(pictures, static one => one.Label),
+            Array.ConvertAll(pictures, static one => new Size(one.Found.Width, one.Found.Height)), statistics, leftOut);
+
+        // Where one turned bad just now, a copy would have another in its place for good, whichever part that one goes to.
+        IExampleSource Keep(PictureFolder part)
+        {
+            var before = leftOut.Count;
+            var kept = KeptExamples.Of(part, options.MostKeptBytes, options.Workers, token);
+            return leftOut.Count == before ? kept : part;
+        }
     }
+
+    /// <summary>Some of the pictures: what turns bad is replaced by one of them, never by one that was held out.</summary>
+    internal PictureFolder Select(int[] indices, string name) => new(
+        name, _options, ClassNames, Array.ConvertAll(indices, i => _paths[i]), Array.ConvertAll(indices, i => _labels[i]),
+        Array.ConvertAll(indices, i => _sizes[i]), _statistics, _leftOut);
 
     /// <inheritdoc/>
     public void Gather(ReadOnlySpan<int> indices, Span<byte> inputs, Span<byte> targets) => Read(indices, inputs, targets, draw: null);
@@ -168,51 +176,54 @@ public sealed class PictureFolder : IRandomExampleSource, ILabeledExamples
             // A crop that does not fit: the file is not the one that was checked.
             var bad = new BadPicture(path, PictureReader.ReasonOf(error) ?? "the picture has another size than when it was checked");
             if (!_options.SkipBad) throw new PictureException(bad.Reason, error).At(path);
-            lock (_bad)
-                if (!_bad.Contains(bad)) _bad.Add(bad);
+            _leftOut.Add(bad);
             return false;
         }
     }
 
-    private static PictureFolder Select(
-        string name, PictureFolderOptions options, IReadOnlyList<string> classes, PictureTree.Part part,
-        ReadOnlySpan<PictureCheck.Found?> found, Normalization statistics)
+    private static Checked[] Usable(PictureTree tree, PictureTree.Part part, ReadOnlySpan<PictureCheck.Found?> found)
     {
-        var (paths, labels, sizes) = (new List<string>(), new List<int>(), new List<Size>());
+        var usable = new List<Checked>();
         for (var i = 0; i < found.Length; i++)
-        {
-            if (found[i] is not { } one) continue;
-            paths.Add(part.Paths[i]);
-            labels.Add(part.Labels[i]);
-            sizes.Add(new Size(one.Width, one.Height));
-        }
-
-        if (paths.Count == 0) throw new InvalidDataException($"{name}: none of its {found.Length} files is a picture that can be used.");
-        return new PictureFolder(name, options, classes, [.. paths], [.. labels], [.. sizes], statistics);
+            if (found[i] is { } one) usable.Add(new Checked(part.Paths[i], part.Labels[i], one));
+        var folder = part == tree.Test ? "test part" : part == tree.Validation ? "validation part" : "training part";
+        return usable.Count > 0
+            ? [.. usable]
+            : throw new InvalidDataException($"{tree.Folder}: none of the {found.Length} files of its {folder} is a picture that can be used.");
     }
 
-    private static void CheckClasses(PictureTree tree, PictureFolder train)
+    private static List<Checked[]> HoldOut(PictureTree tree, Checked[] all)
     {
-        var counts = ClassBalance.Counts(train.Labels, tree.Classes.Count);
+        if (Math.Round(HeldOut * all.Length, MidpointRounding.AwayFromZero) < 1)
+            throw new InvalidDataException($"{tree.Folder}: {all.Length} pictures are too few to hold a tenth of them out to test; add pictures, or put them into train and test.");
+        var (train, test) = ExampleSplit.Divide(tree.Folder, all.Length, Array.ConvertAll(all, static one => one.Label), HeldOut, seed: 0);
+        List<Checked[]> parts = [Array.ConvertAll(train, i => all[i]), Array.ConvertAll(test, i => all[i])];
+        CheckClasses(tree, parts[0], "is left to train with where a tenth is held out to test; add pictures, or put them into train and test");
+        return parts;
+    }
+
+    private static void CheckClasses(PictureTree tree, Checked[] train, string what)
+    {
+        var counts = ClassBalance.Counts(Array.ConvertAll(train, static one => one.Label), tree.Classes.Count);
         for (var label = 0; label < counts.Length; label++)
             if (counts[label] == 0)
-                throw new InvalidDataException($"{tree.Folder}: no picture of class \"{tree.Classes[label]}\" can be used to train.");
+                throw new InvalidDataException($"{tree.Folder}: no picture of class \"{tree.Classes[label]}\" {what}.");
     }
 
-    private static Normalization Normalize(ReadOnlySpan<PictureCheck.Found?> found, PictureFolderOptions options)
+    private static Normalization Normalize(Checked[] train, PictureFolderOptions options)
     {
-        var (sums, squares, count) = (new long[options.Channels], new long[options.Channels], 0L);
-        foreach (var one in found)
+        var (sums, squares) = (new long[options.Channels], new long[options.Channels]);
+        foreach (var one in train)
         {
-            if (one is null) continue;
-            count += options.Height * options.Width;
             for (var channel = 0; channel < sums.Length; channel++)
             {
-                sums[channel] += one.Sums[channel];
-                squares[channel] += one.Squares[channel];
+                sums[channel] += one.Found.Sums[channel];
+                squares[channel] += one.Found.Squares[channel];
             }
         }
 
-        return PlaneStatistics.From(sums, squares, count);
+        return PlaneStatistics.From(sums, squares, (long)train.Length * options.Height * options.Width);
     }
+
+    private readonly record struct Checked(string Path, int Label, PictureCheck.Found Found);
 }

@@ -38,8 +38,8 @@ public sealed record PictureFolderOptions
     } = 224.0 / 256.0;
 
     /// <summary>
-    /// Files that cannot be used are left out, also those that turn bad while training (another picture takes the place);
-    /// else they are an error.
+    /// Files that cannot be used are left out, also those that turn bad while training (another picture of the same part takes
+    /// the place), see <see cref="ExampleSplits.Bad"/>; else they are an error.
     /// </summary>
     public bool SkipBad { get; init; }
 

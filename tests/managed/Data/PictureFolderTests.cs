@@ -52,6 +52,7 @@ public sealed class PictureFolderTests
         Assert.That(data.ClassNames, Is.EqualTo(new[] { "Zebra", "ant", "über", "猫" }));
         Assert.That((data.Train.Count, data.Test.Count), Is.EqualTo((74, 8)), "82 files, a tenth of them held out");
         Assert.That(ClassBalance.Counts(((ILabeledExamples)data.Test).Labels, 4), Is.EqualTo(new[] { 2, 2, 2, 2 }));
+        Assert.That((data.Train.Name, data.Test.Name), Is.EqualTo(("set", "set, test")));
         Assert.That(data.Train, Is.InstanceOf<IRandomExampleSource>());
     }
 
@@ -253,7 +254,8 @@ public sealed class PictureFolderTests
         // Same length, same time: taken for the file that was checked.
         var strict = PictureFolder.Open(_files.Root, Options).Train;
         Assert.That(() => All(strict), Throws.TypeOf<PictureException>().With.Message.Contains(path));
-        var lenient = (PictureFolder)PictureFolder.Open(_files.Root, Options with { SkipBad = true, Augmentation = Crop }).Train;
+        var data = PictureFolder.Open(_files.Root, Options with { SkipBad = true, Augmentation = Crop });
+        var lenient = data.Train;
         foreach (var draw in new (ulong, int)?[] { null, (1, 0) })
         {
             var all = All(lenient, draw);
@@ -261,10 +263,68 @@ public sealed class PictureFolderTests
             if (draw is null) Assert.That(all[(2 * 192)..(3 * 192)], Is.EqualTo(all[(3 * 192)..(4 * 192)]), "the next takes its place");
         }
 
-        Assert.That(lenient.TurnedBad.Single().Path, Is.EqualTo(path));
+        Assert.That(data.Bad.Single().Path, Is.EqualTo(path));
+        Assert.That(() => PictureFolder.Open(_files.Root, Options with { Limits = PictureLimits.Default with { MaxBytes = 10 } }),
+            Throws.TypeOf<BadPicturesException>(), "other limits: checked again");
         File.SetLastWriteTimeUtc(path, time.AddSeconds(1));
         Assert.That(() => PictureFolder.Open(_files.Root, Options), Throws.TypeOf<BadPicturesException>(), "another time: checked again");
     }
+
+    [Test]
+    public void What_is_held_out_never_takes_the_place_of_what_turned_bad([Values] bool kept)
+    {
+        _files.WriteClasses(10, "a", "b");
+        var options = Options with { SkipBad = true, MostKeptBytes = kept ? 1 << 20 : 0 };
+        var paths = ((PictureFolder)PictureFolder.Open(_files.Root, Options).Train).Paths;
+        var (times, last) = (paths.Select(File.GetLastWriteTimeUtc).ToArray(), paths[^1]);
+        var data = kept ? null : PictureFolder.Open(_files.Root, options);
+        for (var i = 0; i < paths.Count - 1; i++)
+        {
+            // What was checked and is kept in memory must turn bad in between: same length, same time.
+            File.WriteAllBytes(paths[i], new byte[File.ReadAllBytes(paths[i]).Length]);
+            File.SetLastWriteTimeUtc(paths[i], times[i]);
+        }
+
+        data ??= PictureFolder.Open(_files.Root, options);
+        var only = PictureDecoder.Decode(File.ReadAllBytes(last));
+        var expected = new byte[192];
+        var crop = PictureCrop.Center(only.Width, only.Height, 8, 8, Options.CenterCrop);
+        PictureDecoder.DecodeResized(File.ReadAllBytes(last), 3, crop, 8, 8, flip: false, expected);
+        Assert.That(All(data.Train), Is.EqualTo(Enumerable.Repeat(expected, paths.Count).SelectMany(one => one)));
+        Assert.That(data.Bad.Select(one => one.Path), Is.EquivalentTo(paths.SkipLast(1)));
+        // Only one part of the two has a picture left.
+        var (train, held) = ExampleSplit.HoldOut(data.Train, 0.3, seed: 1);
+        var whole = ((PictureFolder)train).Paths.Contains(last) ? train : held;
+        Assert.That(All(whole), Is.EqualTo(Enumerable.Repeat(expected, whole.Count).SelectMany(one => one)));
+        Assert.That(() => All(whole == train ? held : train), Throws.TypeOf<BadPicturesException>());
+    }
+
+    [Test]
+    public void A_folder_without_parts_needs_enough_pictures()
+    {
+        _files.WriteClasses(2, "a", "b");
+        Assert.That(() => PictureFolder.Open(_files.Root, Options),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains(_files.Root).And.Message.Contains("too few"));
+        Directory.Delete(_files.Root, recursive: true);
+        _files.WriteClasses(1, "a", "b", "c", "d", "e");
+        Assert.That(() => PictureFolder.Open(_files.Root, Options),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("\"a\" is left to train"));
+    }
+
+    [Test]
+    public void A_separator_at_the_end_changes_nothing()
+    {
+        _files.WriteClasses(10, "a", "b");
+        var folder = _files.Root + Path.DirectorySeparatorChar;
+        Assert.That(Datasets.FindFolder(folder), Is.EqualTo(_files.Root));
+        Assert.That(PictureFolder.Open(folder, Options).Train.Name, Is.EqualTo("set"));
+        PictureFolder.Open(_files.Root, Options);
+        Assert.That(Directory.GetFiles(Path.Combine(_files.Cache.Folder, "pictures")), Has.Length.EqualTo(1), "what was checked is known by either name");
+    }
+
+    [Test]
+    public void What_several_threads_throw_comes_as_it_is() =>
+        Assert.That(() => Workers.For(8, workers: 2, i => throw new InvalidOperationException($"{i}"), CancellationToken.None), Throws.InvalidOperationException);
 
     [Test]
     public void Small_parts_are_kept_where_nothing_is_random([Values] bool crop, [Values] bool fits)
@@ -337,6 +397,16 @@ public sealed class PictureFolderTests
     }
 
     [Test]
+    public void What_is_held_out_is_not_in_the_statistics()
+    {
+        for (var i = 0; i < 20; i++) _files.Write($"{(i < 10 ? "a" : "b")}/{i}.ppm", PictureFiles.Noise(8, 8, 3, i));
+        var train = PictureFolder.Open(_files.Root, Options with { CenterCrop = 1.0 }).Train;
+        var red = All(train).Where((_, i) => i / 64 % 3 == 0).ToArray();
+        Assert.That(red, Has.Length.EqualTo(18 * 64));
+        Assert.That(train.Statistics()!.Mean[0], Is.EqualTo(red.Average(value => value / 255.0)).Within(1e-6));
+    }
+
+    [Test]
     public void Making_a_picture_allocates_no_pixels()
     {
         _files.Write("train/a/0.jpg", PictureFiles.Jpeg);
@@ -372,6 +442,13 @@ public sealed class PictureFolderTests
             (code, output, error) = CommandLineTests.Run([.. arguments, "--skip-bad"]);
             Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
             Assert.That(output, Does.Contain("left out").And.Contain("waited for"));
+            string[] eval = ["eval", "lenet300", "--device", "cpu", "--threads", "1", "--data-folder", _files.Cache.Folder];
+            Assert.That(CommandLineTests.Run(eval).Code, Is.EqualTo(ExitCodes.Failure));
+            (code, output, error) = CommandLineTests.Run([.. eval, "--skip-bad"]);
+            Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
+            Assert.That(output, Does.Contain($"left out: {bad}"));
+            (code, output, error) = CommandLineTests.Run("data", "get", _files.Root, "--skip-bad", "--data-folder", _files.Cache.Folder);
+            Assert.That(code, Is.EqualTo(ExitCodes.Success), error);
             (code, output, error) = CommandLineTests.Run("data", "get", _files.Root);
             Assert.That((code, error), Is.EqualTo((ExitCodes.Failure, error)));
             Assert.That(error, Does.Contain(bad));
