@@ -39,7 +39,7 @@ internal static class CommonOptions
     /// <summary>What is done with pictures that cannot be read.</summary>
     public static Option<bool> SkipBad() => new("--skip-bad")
     {
-        Description = "Leave out pictures of a folder that cannot be read, instead of stopping",
+        Description = "Leave out pictures of folders by class that cannot be read, instead of stopping",
     };
 
     /// <summary>Where the measurement goes.</summary>

@@ -71,9 +71,10 @@ internal sealed class DataCommand : Command
     /// <summary>Says which pictures were left out, and why.</summary>
     /// <param name="data">The data.</param>
     /// <param name="terminal">Told a line for each.</param>
-    public static void TellBad(ExampleSplits data, Terminal terminal)
+    /// <param name="told">How many of them it was told before.</param>
+    public static void TellBad(ExampleSplits data, Terminal terminal, int told = 0)
     {
-        foreach (var bad in data.Bad) terminal.Line($"left out: {bad.Path}: {bad.Reason}");
+        foreach (var bad in data.Bad.Skip(told)) terminal.Line($"left out: {bad.Path}: {bad.Reason}");
     }
 
     /// <summary>What pictures with masks show on each side beyond the pixels that a model gives classes for.</summary>

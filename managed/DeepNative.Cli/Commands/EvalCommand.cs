@@ -43,11 +43,13 @@ internal sealed class EvalCommand : Command
         using var device = CommonOptions.Open(parsed.GetValue(_device), parsed.GetValue(_threads));
         terminal.Line($"{trained.Model.Name} from {trained.Path} on {name}, {CommonOptions.Describe(device)}");
         var data = DataCommand.Open(trained, name, parsed.GetValue(_folder), parsed.GetValue(_skipBad), terminal);
+        var told = data.Bad.Count;
         var options = new TrainerOptions { Precision = Precisions.Of(parsed.GetValue(_precision), device, terminal) };
         // The rule does nothing here.
         using var trainer = new Trainer(trained.Model.Create(trained.Options), trained.Model.Loss(), new Sgd(learningRate: 1f), device, options: options);
         trainer.Load(trained.Path);
         var result = trainer.Evaluate(data.Test);
+        DataCommand.TellBad(data, terminal, told);
         terminal.Line($"test {result}, {Units.Count(result.Count)} images in {Units.Time(result.Seconds)}");
         foreach (var line in EvaluationText.Lines(result, data.ClassNames)) terminal.Line(line);
         if (data.Test.TargetType == DType.Int32 && data.Test.TargetShape.Rank == 2 && result.Confusion is { } confusion) Compare(terminal, confusion.Classes, data);

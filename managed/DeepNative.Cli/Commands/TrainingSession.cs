@@ -66,6 +66,7 @@ internal sealed class TrainingSession(
         using var interruption = new Interruption();
         terminal.Line($"{model.Name} on {Recipe.Data}, {CommonOptions.Describe(device)}");
         var data = OpenData(interruption.Token);
+        var told = data.Bad.Count;
         var (train, validation) = HoldOut(data);
         var statistics = Statistics(data.Train);
         var options = DataCommand.OptionsFor(data);
@@ -122,6 +123,7 @@ internal sealed class TrainingSession(
         if (fit.Completed) trainer.Save(run.Weights);
         var metrics = progress.Finish(fit, test);
         if (WritesReport) RunReport.Write(run, fit.Completed ? Review(trainer, data) : null);
+        DataCommand.TellBad(data, terminal, told);
         terminal.Line(Summary(fit, metrics));
         terminal.Line(fit.Completed
             ? $"{run.Path}: weights.safetensors, checkpoint.safetensors, {(validation is null ? "" : "best.safetensors, ")}metrics.json, metrics.jsonl, config.json{(WritesReport ? ", report.html" : "")}"
