@@ -5,6 +5,7 @@ using DeepNative.Cli.Runs;
 using DeepNative.Data;
 using DeepNative.Layers;
 using DeepNative.Models;
+using DeepNative.Recipes;
 using DeepNative.Training;
 
 namespace DeepNative.Cli.Commands;
@@ -66,6 +67,24 @@ internal sealed class DataCommand : Command
         var opened = Datasets.Open(data, options, new LineProgress(terminal));
         TellBad(opened, terminal);
         return opened;
+    }
+
+    /// <summary>Opens data as a recipe asks for them.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="open">Opens them.</param>
+    /// <returns>The data.</returns>
+    /// <exception cref="UsageException">They cannot be as the recipe asks for; says what to change.</exception>
+    public static ExampleSplits Open(Recipe recipe, Func<ExampleSplits> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (ArgumentException exception)
+        {
+            throw new UsageException(
+                $"{exception.Message.Split(" (Parameter")[0]} The recipe is {recipe.Name}; --recipe takes another, or a JSON file");
+        }
     }
 
     /// <summary>Says which pictures were left out, and why.</summary>

@@ -51,14 +51,15 @@ internal sealed class DataShowCommand : Command
         if (rows < 1 || columns < 1) throw new UsageException("--rows and --columns are at least 1");
         DataCommand.Check(name, folder);
         var augmentation = Augmentation.None;
-        if (recipe is not null)
+        Func<ExampleSplits> open = () => Datasets.Open(name, options, new LineProgress(terminal));
+        var found = recipe is null ? null : Find(recipe);
+        if (found is not null)
         {
-            var found = Find(recipe);
             augmentation = found.Augmentation ?? throw new UsageException($"the recipe '{found.Name}' varies nothing");
             options = As(found, name, folder, options);
         }
 
-        var splits = Datasets.Open(name, options, new LineProgress(terminal));
+        var splits = found is null ? open() : DataCommand.Open(found, open);
         DataCommand.TellBad(splits, terminal);
         var data = splits.Train;
         if (data.InputType != DType.UInt8 || data.InputShape.Rank != 3 || data.InputShape[0] > 4)

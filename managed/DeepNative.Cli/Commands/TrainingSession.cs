@@ -213,19 +213,9 @@ internal sealed class TrainingSession(
             Cache = new DatasetCache(DataFolder),
         };
         var progress = new LineProgress(terminal);
-        ExampleSplits data;
-        try
-        {
-            data = description is null
-                ? Datasets.Open(Recipe.Data, options, progress, token)
-                : Datasets.Open(description, options, progress, token);
-        }
-        catch (ArgumentException exception)
-        {
-            throw new UsageException(
-                $"{exception.Message.Split(" (Parameter")[0]} The recipe is {Recipe.Name}; --recipe takes another, or a JSON file");
-        }
-
+        var data = DataCommand.Open(Recipe, () => description is null
+            ? Datasets.Open(Recipe.Data, options, progress, token)
+            : Datasets.Open(description, options, progress, token));
         var (size, found) = (Recipe.ImageSize, data.Train.InputShape);
         if (size > 0 && (found.Rank != 3 || found[1] != size || found[2] != size))
             throw new UsageException($"image_size is {size}, but {Recipe.Data} has inputs of {found}: only pictures of folders and drawn ones are brought to a size");
