@@ -343,6 +343,7 @@ int64_t parts_of(const CompileView& view, int op) {
   const TensorDeclaration &x = view.tensor(operation.input(0)),
                           &w = view.tensor(operation.output(0));
   if (x.dtype != DN_DTYPE_BF16 || w.dtype != DN_DTYPE_F32) return 1;
+  if (operation.has_output(1) && view.tensor(operation.output(1)).dtype != DN_DTYPE_F32) return 1;
   bool strided = false;
   for (int i = 0; i < attributes.spatial_rank; ++i)
     strided = strided || (attributes.stride[i] > 1 && w.shape[2 + i] > 1);

@@ -72,10 +72,11 @@ Table<Element> make_table(const Images& images) {
 // The output's columns begin .. end-1 lie inside the image's row.
 struct Inside {
   Inside(const augment::Settings& s, const augment::Sample& sample) {
-    const int32_t first = std::max(0, -sample.left);
-    const int32_t last = std::max(first, std::min(s.out_width, s.width - sample.left));
-    begin = std::min(s.out_width, sample.flip ? s.out_width - last : first);
-    end = std::max(begin, sample.flip ? s.out_width - first : last);
+    // With more padding than the output is wide, none may.
+    const int32_t first = std::clamp(-sample.left, 0, s.out_width);
+    const int32_t last = std::clamp(s.width - sample.left, first, s.out_width);
+    begin = sample.flip ? s.out_width - last : first;
+    end = sample.flip ? s.out_width - first : last;
   }
   int32_t begin, end;
 };
@@ -222,13 +223,14 @@ KernelPlan make_plan(const Images& images, const Operator& operation) {
       outputs(operation.outputs(), plan.outputs);
   const bool whole = !images.settings.samples && !images.settings.colors;
   if (!whole) plan.scratch_bytes = ScratchParts(images).total() * std::max(images.threads, 1);
+  const bool masks = operation.has_input(2);
   plan.kernel = make_kernel([=, table = make_table<Element>(images)](const Arguments& a) {
     Pointers p;
     p.images = inputs.get<const uint8_t>(a.inputs, 0);
     p.masks = inputs.get<const void>(a.inputs, 2);
-    p.state = images.random ? outputs.get<int64_t>(a.outputs, p.masks ? 2 : 1) : nullptr;
+    p.state = images.random ? outputs.get<int64_t>(a.outputs, masks ? 2 : 1) : nullptr;
     p.y = a.outputs[0];
-    p.mask_y = p.masks ? outputs.get<int32_t>(a.outputs, 1) : nullptr;
+    p.mask_y = masks ? outputs.get<int32_t>(a.outputs, 1) : nullptr;
     if (whole)
       run_whole(images, table, p);
     else
@@ -243,11 +245,10 @@ std::string refuse(const CompileView& view, int op) {
   const int64_t padding = operation.attributes<dn_image_decode_attributes>().padding;
   const Shape& images = view.tensor(operation.input(0)).shape;
   const Shape& y = view.tensor(operation.output(0)).shape;
-  constexpr int64_t kMost = int64_t{1} << 29;  // a float still counts places exactly enough
+  constexpr int64_t kMost = int64_t{1} << 29;
   const int64_t height = images[2] + 2 * padding + 2, width = images[3] + 2 * padding + 2;
-  return height <= kMost && width <= kMost && height * width <= kMost && y[2] * y[3] <= kMost
-             ? ""
-             : "more than 2^29 positions";
+  if (height > augment::kMaxSide || width > augment::kMaxSide) return augment::kSideTooLong;
+  return height * width <= kMost && y[2] * y[3] <= kMost ? "" : "more than 2^29 positions";
 }
 
 KernelPlan plan(const CompileView& view, int op) {

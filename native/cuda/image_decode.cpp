@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cuda/candidates.h"
+#include "engine/image_augment.h"
 #include "engine/optional_slots.h"
 
 namespace dn::cuda {
@@ -17,8 +18,9 @@ std::string refuse(const CompileView& view, int op) {
   const Shape& images = view.tensor(operation.input(0)).shape;
   const Shape& y = view.tensor(operation.output(0)).shape;
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max() / 4;
-  const bool fits = images[2] + 2 * padding <= kMost && images[3] + 2 * padding <= kMost &&
-                    y[2] * y[3] <= kMost && images[0] * (y[2] * y[3] / 256 + 1) <= kMost;
+  const int64_t height = images[2] + 2 * padding + 2, width = images[3] + 2 * padding + 2;
+  if (height > augment::kMaxSide || width > augment::kMaxSide) return augment::kSideTooLong;
+  const bool fits = y[2] * y[3] <= kMost && images[0] * (y[2] * y[3] / 256 + 1) <= kMost;
   return fits ? "" : "more than 2^29 positions";
 }
 
@@ -40,13 +42,14 @@ KernelPlan plan(const CompileView& view, int op) {
   const OptionalSlots inputs(operation.inputs(), plan.inputs);
   const OptionalSlots outputs(operation.outputs(), plan.outputs);
   plan.outputs[0] = channels_last_slot(view, operation.output(0));
-  plan.kernel = make_launcher(view, [params, inputs, outputs, random = operation.has_input(1)](
+  const bool random = operation.has_input(1), masks = operation.has_input(2);
+  plan.kernel = make_launcher(view, [params, inputs, outputs, random, masks](
                                         cudaStream_t stream, const Arguments& a) mutable {
     params.images = inputs.get<const uint8_t>(a.inputs, 0);
     params.masks = inputs.get<const void>(a.inputs, 2);
-    params.state = random ? outputs.get<int64_t>(a.outputs, params.masks ? 2 : 1) : nullptr;
+    params.state = random ? outputs.get<int64_t>(a.outputs, masks ? 2 : 1) : nullptr;
     params.y = a.outputs[0];
-    params.mask_y = params.masks ? outputs.get<int32_t>(a.outputs, 1) : nullptr;
+    params.mask_y = masks ? outputs.get<int32_t>(a.outputs, 1) : nullptr;
     image_decode(stream, params);
   });
   return plan;

@@ -21,6 +21,9 @@ namespace dn::augment {
 
 constexpr int kBlocks = 5;        // of four Philox words a sample, before those of the elastic grid
 constexpr int kMostNodes = 1024;  // of the elastic grid
+constexpr int64_t kMaxSide =
+    1 << 24;  // of an image with its padding: a float counts exactly to there
+constexpr const char* kSideTooLong = "a side with its padding is longer than 2^24";
 constexpr float kElasticGain = 2.0860927f;  // 315 / 151: see dn_image_decode_attributes
 
 struct Settings {

@@ -62,7 +62,7 @@ class JpegRows final : public Rows {
   // Runs calls of libjpeg, whose errors come back here by longjmp: `body` must own nothing.
   template <typename Body>
   void protect(Body&& body) {
-    if (setjmp(back_)) refuse(text_);
+    if (setjmp(back_)) no_memory_ ? throw std::bad_alloc() : refuse(text_);
     body();
   }
 
@@ -70,6 +70,7 @@ class JpegRows final : public Rows {
     char found[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, found);
     const int code = jpeg->err->msg_code;
+    no_memory_ = code == JERR_OUT_OF_MEMORY;
     const bool ends = code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JERR_INPUT_EOF;
     std::snprintf(text_, sizeof text_, "%s: %s", ends ? "truncated or damaged" : "damaged", found);
     std::longjmp(back_, 1);
@@ -147,6 +148,7 @@ class JpegRows final : public Rows {
   jpeg_progress_mgr progress_{};
   std::jmp_buf back_;
   char text_[JMSG_LENGTH_MAX + 64] = "";
+  bool no_memory_ = false;
   std::vector<uint8_t> inks_;
   int64_t left_ = 0;
 };

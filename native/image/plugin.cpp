@@ -49,6 +49,10 @@ Header read_header(ImageBytes file, const dn_image_limits& limits) {
                   : is_png(file) ? read_png_header(file)
                   : is_pnm(file) ? read_pnm_header(file)
                                  : (refuse_kind(file), Header{});
+  // Resampling keeps some numbers for every column and row.
+  constexpr int64_t kMaxSide = 1 << 20;
+  if (header.width > kMaxSide || header.height > kMaxSide)
+    refuse(header.width, " x ", header.height, " pixels, expected sides of at most ", kMaxSide);
   if (header.width > limits.max_pixels / header.height)
     refuse(header.width, " x ", header.height, " pixels, expected at most ", limits.max_pixels);
   return header;

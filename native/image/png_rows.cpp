@@ -17,7 +17,6 @@ constexpr png_byte kIgnored[] =
     "acTL\0bKGD\0cHRM\0eXIf\0fcTL\0fdAT\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0"
     "sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
 constexpr int kIgnoredCount = sizeof kIgnored / 5;
-constexpr png_alloc_size_t kMaxChunkBytes = 1 << 20;
 
 // What reading and writing share: libpng's errors come back by longjmp.
 class Session {
@@ -31,12 +30,14 @@ class Session {
   // `body` must own nothing.
   template <typename Body>
   void protect(Body&& body) {
-    if (setjmp(back_)) refuse(text_);
+    if (setjmp(back_)) no_memory_ ? throw std::bad_alloc() : refuse(text_);
     body();
   }
 
   [[noreturn]] static void leave(png_structp png, png_const_charp found) {
     auto& session = *static_cast<Session*>(png_get_error_ptr(png));
+    // It has no codes: "Out of memory", "Insufficient memory ...".
+    session.no_memory_ = std::strstr(found, "memory") != nullptr;
     std::snprintf(session.text_, sizeof session.text_, "damaged: %s", found);
     std::longjmp(session.back_, 1);
   }
@@ -47,6 +48,7 @@ class Session {
  private:
   std::jmp_buf back_;
   char text_[256] = "";
+  bool no_memory_ = false;
 };
 
 class PngRows final : public Rows, Session {
@@ -92,7 +94,8 @@ class PngRows final : public Rows, Session {
     protect([&] {
       png_set_read_fn(png_, this, read);
       png_set_user_limits(png_, (png_uint_32)header_.width, (png_uint_32)header_.height);
-      png_set_chunk_malloc_max(png_, kMaxChunkBytes);
+      // No limit: it would also count for the chunks that are skipped; the others are small by their kind.
+      png_set_chunk_malloc_max(png_, 0);
       png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kIgnored, kIgnoredCount);
       png_read_info(png_, info_);
       interlaced_ = png_get_interlace_type(png_, info_) != PNG_INTERLACE_NONE;
@@ -174,6 +177,9 @@ class PngWriter : Session {
   PngWriter(const uint8_t* planes, int32_t channels, int32_t height, int32_t width,
             std::span<uint8_t> to)
       : to_(to) {
+    const int64_t plane = (int64_t)height * width;
+    std::vector<uint8_t> row((size_t)(width * (int64_t)channels));
+    uint8_t* pixels = row.data();
     Session* session = this;
     png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, session, leave, ignore);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
@@ -181,12 +187,9 @@ class PngWriter : Session {
       png_destroy_write_struct(&png_, &info_);
       throw std::bad_alloc();
     }
-    const int64_t plane = (int64_t)height * width;
-    std::vector<uint8_t> row((size_t)(width * (int64_t)channels));
-    uint8_t* pixels = row.data();
     try {
       protect([&] {
-        png_set_write_fn(png_, this, write, nullptr);
+        png_set_write_fn(png_, this, write, [](png_structp) {});
         png_set_IHDR(png_, info_, (png_uint_32)width, (png_uint_32)height, 8,
                      channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);

@@ -8,7 +8,7 @@ namespace dn::image {
 
 namespace {
 
-constexpr int64_t kMaxSide = int64_t{1} << 31;
+constexpr int64_t kMaxSide = (int64_t{1} << 31) - 1;
 constexpr int kMaxMaximum = 65535;
 
 bool is_space(uint8_t value) {
@@ -64,7 +64,6 @@ class Parser {
   }
 
  private:
-  // May overflow for sides of 2^31, which check_size has refused.
   int64_t binary_row_bytes() const {
     return kind_ == 4 ? (width_ + 7) / 8 : width_ * channels() * (maximum_ > 255 ? 2 : 1);
   }

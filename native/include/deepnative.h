@@ -501,7 +501,7 @@ typedef enum dn_padding_mode {
  *            word 1; mirrored left to right where u2 < flip_probability, top to bottom where u3 <
  *            vertical_flip_probability
  *   block 1  shift down s0 shift H', right s1 shift W'; rotation s2 rotation; zoom exp(s3 log_zoom)
- *   block 2  shear s0 shear; the cutout's middle row floor(u1 H'), column floor(u2 W')
+ *   block 2  shear s0 shear; the cutout's middle row (word 1 * H') >> 32, column (word 2 * W') >> 32
  *   block 3  brightness B = 1 + s0 brightness, contrast C = 1 + s1 contrast, saturation S = 1 + s2
  *            saturation, hue h = s3 hue of a turn
  *   block 4  three normal numbers a0, a1, a2 for lighting
@@ -532,7 +532,7 @@ typedef struct dn_image_decode_attributes {
   float shift;         /* of the window's size, 0 .. 1 */
   float rotation;      /* in turns, 0 .. 0.5 */
   float log_zoom;      /* natural logarithm, 0 .. 2 */
-  float shear;         /* in turns, below 0.25 */
+  float shear;         /* in turns, 0 .. 0.24 */
   float elastic;       /* in pixels */
   float elastic_pitch; /* above 0 with elastic; at most 1024 nodes: (floor((H'-1) / pitch) + 4) * .. */
   int32_t cutout;      /* >= 0 */

@@ -16,6 +16,7 @@ internal sealed class ImageDecodeCases : IOperatorCases
         ([2, 2, 4, 3], new() { Padding = 2, WindowHeight = 8, WindowWidth = 7, Reflect = true }),
         ([1, 1, 1, 1], new() { Padding = 3, WindowHeight = 2, WindowWidth = 6 }),
         ([5, 3, 17, 9], new() { Padding = 1, WindowHeight = 18, WindowWidth = 8 }),
+        ([40, 1, 5, 6], new() { Padding = 9, WindowHeight = 4, WindowWidth = 3 }),
     ];
 
     // Each alone, then together.

@@ -100,10 +100,13 @@ TEST(BadImage, HugeClaimsAreRefusedFromTheHeader) {
     std::copy(header.begin(), header.end(), png.begin() + 8);
     EXPECT_REFUSED(probe_any(png), DN_INVALID_DATA, "cannot hold");
   }
-  EXPECT_REFUSED(probe_any(text_bytes("P5 2147483648 2147483648 255 abc")), DN_INVALID_DATA,
+  EXPECT_REFUSED(probe_any(text_bytes("P5 2147483647 2147483647 255 abc")), DN_INVALID_DATA,
                  "do not make");
   EXPECT_REFUSED(probe_any(text_bytes("P6 99999999999999999999 2 255 abc")), DN_INVALID_DATA,
                  "width");
+  Bytes line = text_bytes("P4 1048577 1\n");
+  line.resize(line.size() + 1048577 / 8 + 1);
+  EXPECT_REFUSED(probe_any(line), DN_INVALID_DATA, "sides of at most 1048576");
 }
 
 TEST(BadImage, LimitsHold) {
