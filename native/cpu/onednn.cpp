@@ -18,8 +18,6 @@ memory::desc forward_weight(const memory::desc& input, const memory::desc& grad_
   return {grad_weight.dims(), input.data_type(), memory::format_tag::any};
 }
 
-constexpr auto kDirect = dnnl::algorithm::convolution_direct;
-
 }  // namespace
 
 bool has_bfloat16() {
@@ -31,10 +29,11 @@ bool has_bfloat16() {
 #if DNNL_VERSION_MAJOR >= 3
 
 dnnl::convolution_forward::primitive_desc convolution_forward(
-    const dnnl::engine& engine, const memory::desc& input, const memory::desc& weight,
-    const memory::desc* bias, const memory::desc& output, const ConvolutionGeometry& g) {
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const memory::desc& input,
+    const memory::desc& weight, const memory::desc* bias, const memory::desc& output,
+    const ConvolutionGeometry& g) {
   return {engine,        dnnl::prop_kind::forward_training,
-          kDirect,       input,
+          algorithm,     input,
           weight,        bias ? *bias : memory::desc(),
           output,        g.strides,
           g.dilations,   g.padding_begin,
@@ -47,13 +46,14 @@ static dnnl::convolution_forward::primitive_desc hint(const dnnl::engine& engine
                                                       const memory::desc& weight,
                                                       const memory::desc& output,
                                                       const ConvolutionGeometry& g) {
-  return convolution_forward(engine, input, weight, nullptr, output, g);
+  return convolution_forward(engine, dnnl::algorithm::convolution_direct, input, weight, nullptr,
+                             output, g);
 }
 
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const dnnl::engine& engine, const memory::desc& grad_input, const memory::desc& weight,
-    const memory::desc& grad_output, const ConvolutionGeometry& g) {
-  return {engine,        kDirect,
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const memory::desc& grad_input,
+    const memory::desc& weight, const memory::desc& grad_output, const ConvolutionGeometry& g) {
+  return {engine,        algorithm,
           grad_input,    weight,
           grad_output,   g.strides,
           g.dilations,   g.padding_begin,
@@ -62,10 +62,11 @@ dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
 }
 
 dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
-    const dnnl::engine& engine, const memory::desc& input, const memory::desc& grad_weight,
-    const memory::desc* grad_bias, const memory::desc& grad_output, const ConvolutionGeometry& g) {
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const memory::desc& input,
+    const memory::desc& grad_weight, const memory::desc* grad_bias, const memory::desc& grad_output,
+    const ConvolutionGeometry& g) {
   return {engine,
-          kDirect,
+          algorithm,
           input,
           grad_weight,
           grad_bias ? *grad_bias : memory::desc(),
@@ -100,13 +101,14 @@ memory::dims strides(const memory::desc& desc) {
 #else
 
 dnnl::convolution_forward::primitive_desc convolution_forward(
-    const dnnl::engine& engine, const memory::desc& input, const memory::desc& weight,
-    const memory::desc* bias, const memory::desc& output, const ConvolutionGeometry& g) {
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const memory::desc& input,
+    const memory::desc& weight, const memory::desc* bias, const memory::desc& output,
+    const ConvolutionGeometry& g) {
   const auto kind = dnnl::prop_kind::forward_training;
   const auto desc =
-      bias ? dnnl::convolution_forward::desc(kind, kDirect, input, weight, *bias, output, g.strides,
-                                             g.dilations, g.padding_begin, g.padding_end)
-           : dnnl::convolution_forward::desc(kind, kDirect, input, weight, output, g.strides,
+      bias ? dnnl::convolution_forward::desc(kind, algorithm, input, weight, *bias, output,
+                                             g.strides, g.dilations, g.padding_begin, g.padding_end)
+           : dnnl::convolution_forward::desc(kind, algorithm, input, weight, output, g.strides,
                                              g.dilations, g.padding_begin, g.padding_end);
   return {desc, attributes(), engine};
 }
@@ -117,26 +119,28 @@ static dnnl::convolution_forward::primitive_desc hint(const dnnl::engine& engine
                                                       const memory::desc& weight,
                                                       const memory::desc& output,
                                                       const ConvolutionGeometry& g) {
-  return convolution_forward(engine, input, weight, nullptr, output, g);
+  return convolution_forward(engine, dnnl::algorithm::convolution_direct, input, weight, nullptr,
+                             output, g);
 }
 
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const dnnl::engine& engine, const memory::desc& grad_input, const memory::desc& weight,
-    const memory::desc& grad_output, const ConvolutionGeometry& g) {
-  const dnnl::convolution_backward_data::desc desc(kDirect, grad_input, weight, grad_output,
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const memory::desc& grad_input,
+    const memory::desc& weight, const memory::desc& grad_output, const ConvolutionGeometry& g) {
+  const dnnl::convolution_backward_data::desc desc(algorithm, grad_input, weight, grad_output,
                                                    g.strides, g.dilations, g.padding_begin,
                                                    g.padding_end);
   return {desc, attributes(), engine, hint(engine, grad_input, weight, grad_output, g)};
 }
 
 dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
-    const dnnl::engine& engine, const memory::desc& input, const memory::desc& grad_weight,
-    const memory::desc* grad_bias, const memory::desc& grad_output, const ConvolutionGeometry& g) {
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const memory::desc& input,
+    const memory::desc& grad_weight, const memory::desc* grad_bias, const memory::desc& grad_output,
+    const ConvolutionGeometry& g) {
   using Backward = dnnl::convolution_backward_weights;
   const auto desc = grad_bias
-                        ? Backward::desc(kDirect, input, grad_weight, *grad_bias, grad_output,
+                        ? Backward::desc(algorithm, input, grad_weight, *grad_bias, grad_output,
                                          g.strides, g.dilations, g.padding_begin, g.padding_end)
-                        : Backward::desc(kDirect, input, grad_weight, grad_output, g.strides,
+                        : Backward::desc(algorithm, input, grad_weight, grad_output, g.strides,
                                          g.dilations, g.padding_begin, g.padding_end);
   return {desc, attributes(), engine,
           hint(engine, input, forward_weight(input, grad_weight), grad_output, g)};

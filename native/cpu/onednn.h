@@ -12,19 +12,18 @@ struct ConvolutionGeometry {
   dnnl::memory::dims strides, dilations, padding_begin, padding_end;  // dilation 0 is dense
 };
 
-// Scratch memory is the caller's, so that a run allocates nothing.
-dnnl::convolution_forward::primitive_desc convolution_forward(const dnnl::engine& engine,
-                                                              const dnnl::memory::desc& input,
-                                                              const dnnl::memory::desc& weight,
-                                                              const dnnl::memory::desc* bias,
-                                                              const dnnl::memory::desc& output,
-                                                              const ConvolutionGeometry& geometry);
+// Scratch memory is the caller's, so that a run allocates nothing. The algorithm: convolution_direct or
+// convolution_winograd.
+dnnl::convolution_forward::primitive_desc convolution_forward(
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const dnnl::memory::desc& input,
+    const dnnl::memory::desc& weight, const dnnl::memory::desc* bias,
+    const dnnl::memory::desc& output, const ConvolutionGeometry& geometry);
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const dnnl::engine& engine, const dnnl::memory::desc& grad_input,
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const dnnl::memory::desc& grad_input,
     const dnnl::memory::desc& weight, const dnnl::memory::desc& grad_output,
     const ConvolutionGeometry& geometry);
 dnnl::convolution_backward_weights::primitive_desc convolution_backward_weight(
-    const dnnl::engine& engine, const dnnl::memory::desc& input,
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const dnnl::memory::desc& input,
     const dnnl::memory::desc& grad_weight, const dnnl::memory::desc* grad_bias,
     const dnnl::memory::desc& grad_output, const ConvolutionGeometry& geometry);
 dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,

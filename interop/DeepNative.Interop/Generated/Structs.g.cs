@@ -302,7 +302,7 @@ internal struct OptimizerAttributes
 /// word 1; mirrored left to right where u2 &lt; flip_probability, top to bottom where u3 &lt;
 /// vertical_flip_probability
 /// block 1  shift down s0 shift H', right s1 shift W'; rotation s2 rotation; zoom exp(s3 log_zoom)
-/// block 2  shear s0 shear; the cutout's middle row floor(u1 H'), column floor(u2 W')
+/// block 2  shear s0 shear; the cutout's middle row (word 1 * H') &gt;&gt; 32, column (word 2 * W') &gt;&gt; 32
 /// block 3  brightness B = 1 + s0 brightness, contrast C = 1 + s1 contrast, saturation S = 1 + s2
 /// saturation, hue h = s3 hue of a turn
 /// block 4  three normal numbers a0, a1, a2 for lighting
@@ -345,7 +345,7 @@ internal struct ImageDecodeAttributes
     public float Rotation;
     /// <summary>Natural logarithm, 0 .. 2.</summary>
     public float LogZoom;
-    /// <summary>In turns, below 0.25.</summary>
+    /// <summary>In turns, 0 .. 0.24.</summary>
     public float Shear;
     /// <summary>In pixels.</summary>
     public float Elastic;

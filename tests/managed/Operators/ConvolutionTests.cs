@@ -88,6 +88,23 @@ internal sealed class ConvolutionCases : IOperatorCases
         return Case($"random, stride {geometry.Stride}, padding {geometry.PaddingBegin} {geometry.PaddingEnd}, dilation {geometry.Dilation}, groups {groups}", x, weight, random.Next(2) == 0, geometry);
     }
 
+    // Channels and a kernel for which the CPU filters by Winograd's method: tiles of 4 x 4 outputs, whole and cut off.
+    internal static IEnumerable<OperatorCase> Wide =>
+    [
+        WideCase([2, 64, 8, 8], 64, true, new() { Padding = 1 }),
+        WideCase([3, 80, 5, 7], 96, false, new()),
+        WideCase([1, 64, 3, 3], 128, true, new()),
+        WideCase([2, 64, 6, 5], 64, true, new() { PaddingBegin = (0, 1), PaddingEnd = (1, 0) }),
+        WideCase([2, 64, 5, 9], 80, true, new() { Padding = (1, 0) }),
+    ];
+
+    private static OperatorCase WideCase(Shape x, long filters, bool bias, ConvGeometry geometry) => new($"wide {x} to {filters}", b =>
+    {
+        var y = Sized(b, Convolution.Conv2d(b.Input(x), b.Input([filters, x[1], 3, 3]), bias ? b.Input([filters]) : null, geometry));
+        b.ReductionLength = x[1] * 9;
+        return Activations.Relu(y);
+    });
+
     private static OperatorCase Case(string name, Shape x, Shape weight, bool bias, ConvGeometry geometry) =>
         new($"{name} {x} {weight}", b => Sized(b, Convolution.Apply(b.Input(x), b.Input(weight), bias ? b.Input([weight[0]]) : null, geometry)));
 
@@ -111,5 +128,22 @@ internal sealed class ConvolutionTests : OperatorTests<ConvolutionCases>
         var y = Convolution.Conv2d(builder.Input([2, 1, 8, 8]), weight, builder.Input([4]));
         builder.Graph.Gradients(Reduce.Sum(y), [weight]);
         Assert.That(builder.Graph.Nodes.OfType<ConvolutionDataNode>(), Is.Empty);
+    }
+
+    [TestCaseSource(typeof(ConvolutionCases), nameof(ConvolutionCases.Wide))]
+    public void Wide_convolutions_equal_the_reference(OperatorCase test) => OperatorChecks.OnDevice(test, TestDevice.Cpu);
+
+    [Test]
+    public void Wide_convolutions_are_filtered_by_Winograd()
+    {
+        if (!System.Runtime.Intrinsics.X86.Avx512F.IsSupported) Assert.Ignore("oneDNN filters so with AVX-512 only");
+        var builder = new CaseBuilder(TestDevice.Cpu);
+        var (x, weight) = (builder.Input([2, 64, 8, 8]), builder.Input([64, 64, 3, 3]));
+        var y = Convolution.Conv2d(x, weight, null, new ConvGeometry { Padding = 1 });
+        builder.Store("y", y);
+        foreach (var (gradient, name) in builder.Graph.Gradients(Reduce.Sum(y * y), [x, weight]).Zip(["grad_x", "grad_weight"])) builder.Store(name, gradient);
+        using var program = builder.Graph.Compile(TestDevice.Cpu);
+        var kernels = program.Report().Entries.Where(entry => entry.Kind == "Convolution").Select(entry => entry.Kernel);
+        Assert.That(kernels, Is.EqualTo(Enumerable.Repeat("onednn:convolution_winograd", 3)));
     }
 }
