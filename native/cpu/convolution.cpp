@@ -176,6 +176,10 @@ std::string refuse_winograd(const CompileView& view, int op) {
   if (weight[0] < fewest || weight[1] < fewest)
     return text("has fewer than ", fewest, " channels on a side");
   if (first.numel() == 0) return "an input is empty";
+  // Each run transforms the weight, which so many tiles of 4 x 4 outputs have to pay for.
+  constexpr int64_t kFewestTiles = 48;
+  const Shape& y = a.direction == DN_FORWARD ? result : to_weight ? second : first;
+  if (y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4) < kFewestTiles) return "has too few outputs";
   return implementation(view, op, Arithmetic::Winograd).find("wino") == std::string::npos
              ? "oneDNN has no such kernel here"
              : "";
