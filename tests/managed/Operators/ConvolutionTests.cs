@@ -136,7 +136,8 @@ internal sealed class ConvolutionTests : OperatorTests<ConvolutionCases>
     [Test]
     public void Wide_convolutions_are_filtered_by_Winograd()
     {
-        if (!System.Runtime.Intrinsics.X86.Avx512F.IsSupported) Assert.Ignore("oneDNN filters so with AVX-512 only");
+        if (!TestDevice.Cpu.Info.Detail.Contains("avx512") || !TestDevice.Cpu.Info.Detail.Contains("oneDNN 2."))
+            Assert.Ignore("oneDNN filters so with AVX-512 only, and no more from version 3 on");
         var builder = new CaseBuilder(TestDevice.Cpu);
         var (x, weight) = (builder.Input([12, 64, 8, 8]), builder.Input([64, 64, 3, 3]));
         var y = Convolution.Conv2d(x, weight, null, new ConvGeometry { Padding = 1 });
